@@ -1,0 +1,77 @@
+//! A finding: one rule matched one event.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Entities, EventId, KnownBy, RuleId, Timestamp};
+
+/// How serious a rule takes its matches, as Sigma names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Worth counting, not alerting.
+    Informational,
+    /// Notable, rarely an incident.
+    Low,
+    /// Relevant, to be looked at.
+    Medium,
+    /// Should be looked at soon.
+    High,
+    /// Look at it now.
+    Critical,
+}
+
+impl Level {
+    /// As Sigma writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// Reads Sigma's word, in any case.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.to_ascii_lowercase().as_str() {
+            "informational" => Some(Self::Informational),
+            "low" => Some(Self::Low),
+            "medium" => Some(Self::Medium),
+            "high" => Some(Self::High),
+            "critical" => Some(Self::Critical),
+            _ => None,
+        }
+    }
+}
+
+/// What a finding or an alert tells of its rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleRef {
+    /// The rule's id.
+    pub id: RuleId,
+    /// The rule's title.
+    pub title: String,
+    /// The rule's level.
+    pub level: Level,
+    /// The rule's tags, ATT&CK techniques as `attack.t1110.001` among them.
+    #[serde(default)]
+    pub tags: Vec<String>,
+}
+
+/// One rule matched one event.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The rule.
+    pub rule: RuleRef,
+    /// The event.
+    pub event: EventId,
+    /// The event's time.
+    pub time: Timestamp,
+    /// Who and what was involved.
+    pub entities: Entities,
+    /// How the event's site is known; automatic actions need proof.
+    pub known_by: KnownBy,
+    /// The selections that were true, in the rule's own names.
+    pub matched: Vec<String>,
+}

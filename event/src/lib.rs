@@ -1,0 +1,32 @@
+//! The nouns that cross a wall between two crates of MetroSOC. No I/O, no clock but the one passed in.
+//!
+//! Every other crate may depend on this one; this one depends on none of them.
+
+mod action;
+mod alert;
+mod attribution;
+mod clock;
+mod error;
+mod event;
+mod finding;
+mod id;
+pub mod json;
+mod permit;
+mod signer;
+mod site;
+mod time;
+mod value;
+
+pub use action::{Action, ActionKind, Trigger};
+pub use alert::{Alert, AlertStatus, Entities};
+pub use attribution::{KnownBy, Origin, Transport};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{EventFull, IdError, TimeError};
+pub use event::{Event, FIELDS_MAX, TEXT_BYTES_MAX};
+pub use finding::{Finding, Level, RuleRef};
+pub use id::{AgencyId, AlertId, CaseId, EventId, PlanId, RuleId, SiteId, SourceId, UserName};
+pub use permit::{Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Scope, Subject, Visibility};
+pub use signer::Signer;
+pub use site::{Agency, Site};
+pub use time::Timestamp;
+pub use value::Value;

@@ -1,0 +1,2 @@
+//! The MetroSOC binary.
+fn main() {}
