@@ -47,6 +47,13 @@ enum Kind {
     Str,
 }
 
+/// A place in an event's list of fields, to come back to.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    fields: usize,
+    text: usize,
+}
+
 impl Event {
     /// An event without fields.
     pub fn new() -> Self {
@@ -167,6 +174,48 @@ impl Event {
         Ok(())
     }
 
+    /// The place behind the last field, for [`Event::rewind`] and [`Event::rename_since`].
+    pub fn mark(&self) -> Mark {
+        Mark { fields: self.fields.len(), text: self.text.len() }
+    }
+
+    /// Takes out every field that was added since `mark`; nothing may have been removed in between.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.fields.truncate(mark.fields);
+        self.text.truncate(mark.text);
+    }
+
+    /// Gives new names to the fields that were added since `mark`: `rename` writes the new name behind what stands in
+    /// its second argument and says whether it did.
+    ///
+    /// # Errors
+    /// [`EventFull`] when the arena cannot take a name; the fields before that one have theirs already.
+    pub fn rename_since(&mut self, mark: Mark, rename: impl Fn(&str, &mut String) -> bool) -> Result<(), EventFull> {
+        let mut name = String::new();
+        for entry in self.fields.iter_mut().skip(mark.fields) {
+            name.clear();
+            if !rename(name_of(&self.text, entry), &mut name) {
+                continue;
+            }
+            let name_len = u16::try_from(name.len()).map_err(|_| EventFull)?;
+            if self.text.len() + name.len() > TEXT_BYTES_MAX {
+                return Err(EventFull);
+            }
+            entry.name_start = append(&mut self.text, &name);
+            entry.name_len = name_len;
+        }
+        Ok(())
+    }
+
+    /// Takes out what was added since `mark` under a name that stood there before it; the first one counts.
+    pub fn keep_first_since(&mut self, mark: Mark) {
+        let (old, new) = self.fields.split_at(mark.fields.min(self.fields.len()));
+        let repeated = |entry: &Entry| old.iter().any(|one| name_of(&self.text, one) == name_of(&self.text, entry));
+        let kept: Vec<Entry> = new.iter().filter(|entry| !repeated(entry)).copied().collect();
+        self.fields.truncate(mark.fields);
+        self.fields.extend(kept);
+    }
+
     /// Whether a field of that name is there, null included.
     pub fn has(&self, name: &str) -> bool {
         self.fields.iter().any(|entry| self.name(entry) == name)
@@ -260,6 +309,27 @@ mod tests {
         assert!(!event.has("labels") && event.get_all("log.tags").count() == 2);
         event.set("tags", "c").unwrap();
         assert_eq!(event.get_all("tags").collect::<Vec<_>>(), [Value::Str("c")]);
+    }
+
+    #[test]
+    fn fields_since_a_mark_are_renamed_or_taken_back() {
+        let mut event = Event::new();
+        event.push("a", 1).unwrap();
+        let mark = event.mark();
+        event.push("b", 2).unwrap();
+        event.push("c", 3).unwrap();
+        let prefix = |old: &str, new: &mut String| {
+            new.push_str("p.");
+            new.push_str(old);
+            old != "c"
+        };
+        event.rename_since(mark, prefix).unwrap();
+        assert_eq!(event.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "p.b", "c"]);
+        event.push("a", 4).unwrap();
+        event.keep_first_since(mark);
+        assert_eq!(event.get_all("a").count(), 1);
+        event.rewind(mark);
+        assert_eq!(event.len(), 1);
     }
 
     #[test]

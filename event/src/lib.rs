@@ -22,7 +22,7 @@ pub use alert::{Alert, AlertStatus, Entities};
 pub use attribution::{KnownBy, Origin, Transport};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{EventFull, IdError, TimeError};
-pub use event::{Event, FIELDS_MAX, TEXT_BYTES_MAX};
+pub use event::{Event, FIELDS_MAX, Mark, TEXT_BYTES_MAX};
 pub use finding::{Finding, Level, RuleRef};
 pub use id::{AgencyId, AlertId, CaseId, EventId, PlanId, RuleId, SiteId, SourceId, UserName};
 pub use permit::{Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Scope, Subject, Visibility};
