@@ -1,0 +1,1 @@
+//! The guard against the expectations of the documentation.

@@ -1,0 +1,1 @@
+//! Masks never show what they hide.
