@@ -1,0 +1,45 @@
+//! Embeds the migrations: `migrations/NNNN_name.sql` becomes one line of a table; a new or changed file rebuilds.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::path::Path;
+use std::{env, fs};
+
+const FOLDER: &str = "migrations";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={FOLDER}");
+    let root = env::var("CARGO_MANIFEST_DIR")?;
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(Path::new(&root).join(FOLDER))? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        // Editors leave files of their own.
+        if !name.ends_with(".sql") || name.starts_with('.') {
+            continue;
+        }
+        let (version, description) =
+            parse(&name).ok_or_else(|| format!("migration `{name}` is not called NNNN_name.sql"))?;
+        println!("cargo::rerun-if-changed={FOLDER}/{name}");
+        if let Some((other, _)) = found.insert(version, (name.clone(), (description, path))) {
+            return Err(format!("migrations `{other}` and `{name}` have the same number").into());
+        }
+    }
+    let mut table = String::from("&[\n");
+    for (version, (_, (description, path))) in &found {
+        writeln!(table, "    ({version}, {description:?}, include_str!({path:?})),")?;
+    }
+    table.push(']');
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), table)?;
+    Ok(())
+}
+
+fn parse(name: &str) -> Option<(u32, String)> {
+    let (number, rest) = name.strip_suffix(".sql")?.split_once('_')?;
+    let digits = number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits || rest.is_empty() {
+        return None;
+    }
+    Some((number.parse().ok()?, rest.replace('_', " ")))
+}
