@@ -1,1 +1,14 @@
-//! placeholder
+//! Logs in: transports (`source`), a durable spool, formats (`decode`) and ECS names (`normalise`).
+//!
+//! A record is framed by a source under the identity of its sender, made durable by the spool, acknowledged, and only
+//! then decoded by the pipeline. Nothing is thrown away because it was not understood; what a protocol forces us to
+//! drop is counted by source.
+
+mod error;
+mod record;
+pub mod sites;
+pub mod source;
+pub mod spool;
+
+pub use error::{IntakeError, SitesError, SourceError, SpoolError};
+pub use record::{Format, Record};
