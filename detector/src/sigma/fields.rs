@@ -1,0 +1,134 @@
+//! The field map: under which names our events have the fields that Sigma rules speak of.
+//!
+//! The file is a pySigma processing pipeline of `field_name_mapping` transformations, each bound to log sources by
+//! `rule_conditions`. Where pySigma would ask every name of a list, we ask the first one that the event has.
+
+use super::logsource::LogSource;
+use super::yaml::{self, Node};
+use crate::DetectorError;
+
+const EMBEDDED: &str = include_str!("../../../rules/pipelines/ecs.yml");
+
+/// Sigma's names to ours, by log source.
+#[derive(Debug, Clone, Default)]
+pub struct FieldMap(Vec<Mapping>);
+
+#[derive(Debug, Clone)]
+struct Mapping {
+    /// Log sources that it is for; every one when there is none.
+    conditions: Vec<LogSource>,
+    names: Vec<(String, Vec<String>)>,
+}
+
+impl FieldMap {
+    /// The map that the product ships, `rules/pipelines/ecs.yml`.
+    ///
+    /// # Errors
+    /// [`DetectorError::FieldMap`] when the shipped file is broken, which a test excludes.
+    pub fn embedded() -> Result<Self, DetectorError> {
+        Self::parse("rules/pipelines/ecs.yml", EMBEDDED)
+    }
+
+    /// Reads a map; `path` is named in errors.
+    ///
+    /// # Errors
+    /// [`DetectorError::FieldMap`] with what is wrong.
+    pub fn parse(path: &str, text: &str) -> Result<Self, DetectorError> {
+        let fault = |reason: String| DetectorError::FieldMap { path: path.to_owned(), reason };
+        let mut mappings = Vec::new();
+        for document in yaml::documents(text) {
+            let node = document.node.map_err(fault)?;
+            let Some(Node::List(items)) = node.get("transformations") else {
+                return Err(fault("`transformations` is missing".to_owned()));
+            };
+            for item in items {
+                mappings.push(mapping(item).map_err(fault)?);
+            }
+        }
+        Ok(Self(mappings))
+    }
+
+    /// Where a rule of `logsource` finds `field` in an event: itself, Winlogbeat's name, then those of the map in order.
+    pub fn candidates(&self, logsource: &LogSource, field: &str) -> Vec<String> {
+        let mut names = vec![field.to_owned()];
+        if matches!(logsource.product.as_deref(), None | Some("windows" | "linux")) {
+            names.push(format!("winlog.event_data.{field}"));
+        }
+        let mapped = self.0.iter().filter(|mapping| mapping.is_for(logsource)).flat_map(|mapping| &mapping.names);
+        for name in mapped.filter(|(own, _)| own == field).flat_map(|(_, names)| names) {
+            if !names.contains(name) {
+                names.push(name.clone());
+            }
+        }
+        if logsource.product.as_deref() == Some("windows") {
+            names.push(format!("winlog.user_data.{field}"));
+        }
+        names
+    }
+}
+
+impl Mapping {
+    fn is_for(&self, logsource: &LogSource) -> bool {
+        self.conditions.is_empty() || self.conditions.iter().any(|condition| logsource.implies(condition))
+    }
+}
+
+fn mapping(item: &Node) -> Result<Mapping, String> {
+    match item.get("type").and_then(Node::text) {
+        Some("field_name_mapping") => {}
+        other => {
+            return Err(format!("transformation `{}` is not known; only `field_name_mapping` is", other.unwrap_or("")));
+        }
+    }
+    let Some(Node::Map(entries)) = item.get("mapping") else {
+        return Err("a `field_name_mapping` has no `mapping`".to_owned());
+    };
+    let names = entries.iter().map(|(own, names)| (own.clone(), names.texts())).collect();
+    let conditions = match item.get("rule_conditions") {
+        None => Vec::new(),
+        Some(Node::List(conditions)) => conditions.iter().map(condition).collect::<Result<_, _>>()?,
+        Some(other) => return Err(format!("`rule_conditions` is {}, not a list", other.kind())),
+    };
+    Ok(Mapping { conditions, names })
+}
+
+fn condition(node: &Node) -> Result<LogSource, String> {
+    match node.get("type").and_then(Node::text) {
+        Some("logsource") => Ok(logsource_of(node)),
+        other => Err(format!("rule condition `{}` is not known; only `logsource` is", other.unwrap_or(""))),
+    }
+}
+
+/// Product, category and service of a map, in lower case; empty texts count as not named.
+pub(crate) fn logsource_of(node: &Node) -> LogSource {
+    let part = |key| {
+        node.get(key).and_then(Node::scalar).map(|text| text.trim().to_lowercase()).filter(|text| !text.is_empty())
+    };
+    LogSource { product: part("product"), category: part("category"), service: part("service") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_map_is_good_and_bound_to_log_sources() {
+        let map = FieldMap::embedded().unwrap();
+        let webserver = LogSource { category: Some("webserver".into()), ..LogSource::default() };
+        assert!(map.candidates(&webserver, "cs-uri-query").contains(&"url.query".to_owned()));
+        let windows = LogSource { product: Some("windows".into()), ..LogSource::default() };
+        assert!(!map.candidates(&windows, "cs-uri-query").contains(&"url.query".to_owned()));
+        let mut start = windows.clone();
+        start.category = Some("process_creation".into());
+        let names = map.candidates(&start, "Image");
+        assert_eq!(names[..3], ["Image", "winlog.event_data.Image", "NewProcessName"]);
+        assert!(names.contains(&"process.executable".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn faults_are_told() {
+        let reason = |text| FieldMap::parse("x.yml", text).unwrap_err().to_string();
+        assert_eq!(reason("name: x\n"), "field map `x.yml`: `transformations` is missing");
+        assert!(reason("transformations:\n  - type: drop\n").contains("transformation `drop` is not known"));
+    }
+}

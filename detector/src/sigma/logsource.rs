@@ -1,0 +1,262 @@
+//! Log sources: which rules concern which events.
+//!
+//! A rule names any of product, category and service; an event belongs to a *set* of such triples, derived from the
+//! event alone. A rule runs on an event when each part that the rule names is equal in one triple of the event's set:
+//! a part that the event lacks does not match, "no contradiction" is not enough.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use event::{Event, Value};
+
+use super::windows;
+
+/// What a rule's `logsource` names, in lower case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LogSource {
+    /// The product, such as `windows`.
+    pub product: Option<String>,
+    /// The category, such as `process_creation`.
+    pub category: Option<String>,
+    /// The service, such as `security`.
+    pub service: Option<String>,
+}
+
+impl LogSource {
+    /// Whether it names nothing.
+    pub fn is_empty(&self) -> bool {
+        self.product.is_none() && self.category.is_none() && self.service.is_none()
+    }
+
+    /// Whether every part that `condition` names is named here too, equally.
+    pub fn implies(&self, condition: &Self) -> bool {
+        let part = |own: &Option<String>, asked: &Option<String>| asked.is_none() || own == asked;
+        part(&self.product, &condition.product)
+            && part(&self.category, &condition.category)
+            && part(&self.service, &condition.service)
+    }
+}
+
+/// `product/category/service` with `-` for what is not named.
+impl fmt::Display for LogSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |part: &Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
+        write!(formatter, "{}/{}/{}", part(&self.product), part(&self.category), part(&self.service))
+    }
+}
+
+/// One triple of an event's set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Source<'e> {
+    /// The product.
+    pub product: Option<Cow<'e, str>>,
+    /// The category.
+    pub category: Option<Cow<'e, str>>,
+    /// The service.
+    pub service: Option<Cow<'e, str>>,
+}
+
+impl<'e> Source<'e> {
+    pub(super) fn new(product: &'e str, category: &'e str, service: &'e str) -> Self {
+        let part = |text: &'e str| (!text.is_empty()).then_some(Cow::Borrowed(text));
+        Self { product: part(product), category: part(category), service: part(service) }
+    }
+}
+
+/// The set of log sources that an event belongs to; empty when it cannot be told.
+pub fn sources(event: &Event) -> Vec<Source<'_>> {
+    let found = windows::sources(event);
+    if !found.is_empty() {
+        return found;
+    }
+    let dataset = event.get_str("event.dataset").unwrap_or_default();
+    match dataset.split_once('.') {
+        Some(("system", _)) => linux(event, dataset),
+        Some(("auditd", _)) => vec![Source::new("linux", "", "auditd")],
+        Some((product @ ("nginx" | "apache" | "iis" | "lighttpd" | "caddy"), _)) => {
+            vec![Source::new(product, "webserver", product)]
+        }
+        Some(("squid", _)) => vec![Source::new("squid", "proxy", "squid")],
+        Some(("suricata", _)) => suricata(event),
+        Some(("zeek", service)) => zeek(service),
+        Some((product, service)) => other(event, product, service),
+        None if dataset == "cef" => security_device(event),
+        None => undecoded(event),
+    }
+}
+
+/// System logs of Linux machines; the service is the program that wrote the line.
+fn linux<'e>(event: &'e Event, dataset: &str) -> Vec<Source<'e>> {
+    let program = event.get_str("process.name").unwrap_or_default();
+    let service = match program {
+        "sshd" | "sshd-session" | "sshd-auth" => "sshd",
+        "cron" | "crond" | "CRON" | "anacron" => "cron",
+        "auditd" | "audit" => "auditd",
+        "clamd" | "freshclam" | "clamav" => "clamav",
+        "guacd" | "guacamole" => "guacamole",
+        program => program,
+    };
+    let mut set = vec![Source::new("linux", "", service)];
+    let log = if dataset == "system.auth" { "auth" } else { "syslog" };
+    if log != service {
+        set.push(Source::new("linux", "", log));
+    }
+    set
+}
+
+fn suricata(event: &Event) -> Vec<Source<'_>> {
+    let kind = event.get_str("suricata.eve.event_type").unwrap_or_default();
+    let category = match kind {
+        "alert" => "ids",
+        "dns" => "dns",
+        _ => "",
+    };
+    vec![Source::new("suricata", category, kind)]
+}
+
+fn zeek(service: &str) -> Vec<Source<'_>> {
+    let category = if service == "dns" { "dns" } else { "" };
+    vec![Source::new("zeek", category, service)]
+}
+
+/// Firewalls and other devices that speak CEF.
+fn security_device(event: &Event) -> Vec<Source<'_>> {
+    let product = event.get_str("observer.product").unwrap_or_default();
+    let category = match event.get_str("observer.type") {
+        Some("firewall") => "firewall",
+        Some("ids" | "ips") => "ids",
+        Some("proxy") => "proxy",
+        Some(_) => "",
+        None if is_firewall(product) || is_firewall(event.get_str("observer.vendor").unwrap_or_default()) => "firewall",
+        None => "",
+    };
+    // FortiGate names its events `traffic:forward deny`, `event:system`…; Sigma calls the first word the service.
+    let name = event.get_str("cef.name").or_else(|| event.get_str("message")).unwrap_or_default();
+    let service = name.split_once(':').map_or("", |(first, _)| first);
+    let service = if service.chars().all(|c| c.is_ascii_alphanumeric()) { service } else { "" };
+    let mut source = Source::new("", category, service);
+    if !product.is_empty() {
+        source.product = Some(Cow::Owned(product.to_lowercase().replace(' ', "_")));
+    }
+    vec![source]
+}
+
+fn is_firewall(name: &str) -> bool {
+    const NAMES: [&str; 12] = [
+        "forti",
+        "firewall",
+        "pan-os",
+        "palo alto",
+        "asa",
+        "checkpoint",
+        "check point",
+        "sonicwall",
+        "sophos",
+        "mikrotik",
+        "pfsense",
+        "opnsense",
+    ];
+    let name = name.to_lowercase();
+    NAMES.iter().any(|known| name.contains(known))
+}
+
+/// Any other `product.service` dataset; process events of hosts by their ECS category.
+fn other<'e>(event: &'e Event, product: &'e str, service: &'e str) -> Vec<Source<'e>> {
+    let system = event.get_str("host.os.type").or_else(|| event.get_str("host.os.family")).unwrap_or_default();
+    let has = |name, wanted| event.get_all(name).any(|value| value == Value::Str(wanted));
+    let mut set = match product {
+        "lgsp" => vec![Source::new("lgsp", "api_gateway", service)],
+        _ => vec![Source::new(product, "", service)],
+    };
+    if matches!(system, "windows" | "linux" | "macos") && has("event.category", "process") && has("event.type", "start")
+    {
+        set.push(Source::new(system, "process_creation", ""));
+    }
+    set
+}
+
+/// Records that no decoder of ours has named: told by the shape that their product gives them.
+fn undecoded(event: &Event) -> Vec<Source<'_>> {
+    let text = |name| event.get_str(name).unwrap_or_default();
+    if text("type").chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        && !text("type").is_empty()
+        && ["msg", "a0", "exe", "syscall", "SYSCALL", "auid", "key"].iter().any(|name| event.has(name))
+    {
+        return vec![Source::new("linux", "", "auditd")];
+    }
+    if event.has("awsRegion") && event.has("eventSource") {
+        return vec![Source::new("aws", "", "cloudtrail")];
+    }
+    if text("kind") == "Event" && text("apiVersion").starts_with("audit.k8s.io") {
+        return vec![Source::new("kubernetes", "", "audit"), Source::new("kubernetes", "application", "audit")];
+    }
+    match event.get_str("_path") {
+        Some(service) => zeek(service),
+        None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(fields: &[(&str, &str)], expected: &[&str]) {
+        let mut event = Event::new();
+        for (name, value) in fields {
+            match value.parse::<i64>() {
+                Ok(number) => event.push(name, number).unwrap(),
+                Err(_) => event.push(name, *value).unwrap(),
+            }
+        }
+        let found: Vec<String> = sources(&event)
+            .into_iter()
+            .map(|source| {
+                let part = |part: Option<Cow<'_, str>>| part.map(Cow::into_owned);
+                LogSource {
+                    product: part(source.product),
+                    category: part(source.category),
+                    service: part(source.service),
+                }
+                .to_string()
+            })
+            .collect();
+        assert_eq!(found, expected, "{fields:?}");
+    }
+
+    #[test]
+    fn the_set_comes_from_the_event() {
+        let sysmon = ("Channel", "Microsoft-Windows-Sysmon/Operational");
+        check(&[sysmon, ("EventID", "1")], &["windows/process_creation/sysmon"]);
+        check(&[sysmon, ("EventID", "13")], &["windows/registry_set/sysmon", "windows/registry_event/sysmon"]);
+        check(
+            &[sysmon, ("EventID", "12"), ("EventType", "CreateKey")],
+            &["windows/registry_add/sysmon", "windows/registry_event/sysmon"],
+        );
+        check(&[("Channel", "Security"), ("EventID", "4688")], &["windows/process_creation/security"]);
+        check(&[("Channel", "security"), ("EventID", "4624")], &["windows/-/security"]);
+        check(&[("winlog.channel", "System"), ("winlog.event_id", "7045")], &["windows/-/system"]);
+        check(&[("Channel", "Something/Else"), ("EventID", "1")], &["windows/-/-"]);
+        check(&[("event.dataset", "system.auth"), ("process.name", "sshd")], &["linux/-/sshd", "linux/-/auth"]);
+        check(&[("event.dataset", "nginx.access")], &["nginx/webserver/nginx"]);
+        check(&[("event.dataset", "suricata.eve"), ("suricata.eve.event_type", "dns")], &["suricata/dns/dns"]);
+        check(&[("event.dataset", "lgsp.gateway")], &["lgsp/api_gateway/gateway"]);
+        check(
+            &[("event.dataset", "cef"), ("observer.product", "Fortigate"), ("cef.name", "traffic:forward deny")],
+            &["fortigate/firewall/traffic"],
+        );
+        check(&[("type", "EXECVE"), ("a0", "chmod")], &["linux/-/auditd"]);
+        check(&[("sigma_product", "windows"), ("Image", "x")], &[]);
+    }
+
+    #[test]
+    fn a_part_that_is_not_named_is_not_implied() {
+        let source = |product: &str, category: &str| LogSource {
+            product: (!product.is_empty()).then(|| product.to_owned()),
+            category: (!category.is_empty()).then(|| category.to_owned()),
+            service: None,
+        };
+        assert!(source("windows", "process_creation").implies(&source("windows", "")));
+        assert!(!source("windows", "").implies(&source("windows", "process_creation")));
+        assert!(!source("windows", "x").implies(&source("linux", "")));
+    }
+}
