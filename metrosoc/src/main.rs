@@ -1,2 +1,44 @@
-//! The MetroSOC binary.
-fn main() {}
+//! The MetroSOC binary: arguments, configuration, telemetry, run.
+
+mod api;
+mod cli;
+mod client;
+mod config;
+mod exit;
+mod serve;
+mod telemetry;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = match cli::Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // When the terminal is gone there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { exit::Status::Usage.code().into() } else { ExitCode::SUCCESS };
+        }
+    };
+    // Fails only when a provider was installed before, which nothing does.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr().lock(), "metrosoc: {error:#}");
+            exit::status_of(&error).code().into()
+        }
+    }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,128 @@
+//! Errors as RFC 9457 `application/problem+json`.
+
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// What went wrong, for a program and for a person. Holds no secret and no data that the caller may not see.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// A URI reference that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The kind of problem in words.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong with this request and the way out.
+    pub detail: String,
+    /// The policy lines that said no, for denials.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub because: Vec<String>,
+    /// Byte position in the query, for queries that cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+    /// What was expected there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
+    /// Seconds to wait before trying again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_secs: Option<u64>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("/problems/{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+            because: Vec::new(),
+            position: None,
+            expected: None,
+            retry_after_secs: None,
+        }
+    }
+
+    /// 400: the request cannot be read.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad-request", "the request cannot be read", detail)
+    }
+
+    /// 401: nobody is signed in.
+    pub fn unauthenticated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", "sign in first", detail)
+    }
+
+    /// 403: the policy says no.
+    pub fn denied(detail: impl Into<String>, because: Vec<String>) -> Self {
+        Self { because, ..Self::new(StatusCode::FORBIDDEN, "denied", "the policy does not allow this", detail) }
+    }
+
+    /// 404: no such thing, or none that the caller may know of.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", detail)
+    }
+
+    /// 409: it is in a state that does not allow this.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "conflict", "its state does not allow this", detail)
+    }
+
+    /// 413: larger than the configured bound.
+    pub fn too_large(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the request is too large", detail)
+    }
+
+    /// 429: try again later.
+    pub fn too_many(detail: impl Into<String>, retry_after_secs: u64) -> Self {
+        let retry_after_secs = Some(retry_after_secs.max(1));
+        Self {
+            retry_after_secs,
+            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "too many attempts", detail)
+        }
+    }
+
+    /// 503: storage or policy cannot be used now; nothing was done.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot do this now", detail)
+    }
+
+    /// 503 for an error of ours: logged in full, told in general.
+    pub fn fault(what: &'static str, error: &dyn std::error::Error) -> Self {
+        tracing::error!(what, error = %chain(error), "request failed");
+        Self::unavailable(format!("{what} failed; the server's log says why"))
+    }
+}
+
+/// An error with its causes, one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry = self.retry_after_secs;
+        let mut response = (status, axum::Json(&self)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/problem+json"));
+        if let Some(secs) = retry {
+            headers.insert(header::RETRY_AFTER, secs.into());
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

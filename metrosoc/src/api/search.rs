@@ -1,0 +1,122 @@
+//! Questions about events: search, one event, the list of fields.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use detector::search::{Hit, SearchAnswer, SearchError, SearchRequest};
+use event::{EventId, Object, Operation, Permit};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::caller::Caller;
+use super::problem::{Problem, chain};
+use super::{App, Body};
+
+/// `POST /api/v1/search`
+pub async fn search(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(request): Body<SearchRequest>,
+) -> Result<Json<SearchAnswer>, Problem> {
+    let purpose = purpose_of(&app, &caller, request.purpose.as_deref());
+    let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
+    let question = json!({
+        "query": request.query, "from": request.from, "to": request.to, "purpose": purpose,
+        "aggregations": request.aggregations,
+    });
+    let (engine, asked) = (app.search.clone(), request);
+    let answer = blocking(move || engine.search(&permit, &asked)).await?;
+    let mut detail = question;
+    if let Some(map) = detail.as_object_mut() {
+        map.insert("total".to_owned(), answer.total.into());
+        map.insert("shown".to_owned(), answer.hits.len().into());
+    }
+    let ledger = app.record(&caller, "search", "events", detail).await?;
+    Ok(Json(SearchAnswer { ledger: Some(ledger), ..answer }))
+}
+
+/// What stands behind `?` of single reads.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PurposeQuery {
+    purpose: Option<String>,
+}
+
+/// `GET /api/v1/events/{id}`
+pub async fn event(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<u64>,
+    Query(query): Query<PurposeQuery>,
+) -> Result<Json<Hit>, Problem> {
+    let purpose = purpose_of(&app, &caller, query.purpose.as_deref());
+    let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
+    let engine = app.search.clone();
+    let hit = blocking(move || engine.get(&permit, EventId(id))).await?;
+    let hit = hit.ok_or_else(|| Problem::not_found(format!("no event `{id}` that you may see")))?;
+    app.record(&caller, "read_event", &format!("event:{id}"), json!({ "purpose": purpose })).await?;
+    Ok(Json(hit))
+}
+
+/// `GET /api/v1/fields`
+pub async fn fields(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(query): Query<PurposeQuery>,
+) -> Result<Json<Value>, Problem> {
+    let purpose = purpose_of(&app, &caller, query.purpose.as_deref());
+    let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
+    let engine = app.search.clone();
+    let fields = blocking(move || engine.fields(&permit)).await?;
+    Ok(Json(json!({ "fields": fields })))
+}
+
+/// The events of an alert that the caller may see, in the order of their ids.
+pub async fn events_of(app: &App, permit: Permit, ids: &[EventId]) -> Result<Vec<Hit>, Problem> {
+    let (engine, ids) = (app.search.clone(), ids.to_vec());
+    blocking(move || {
+        let mut hits = Vec::with_capacity(ids.len());
+        for id in ids {
+            hits.extend(engine.get(&permit, id)?);
+        }
+        Ok(hits)
+    })
+    .await
+}
+
+/// The purpose that was stated, or the first that the policy lets this subject state.
+pub fn purpose_of(app: &App, caller: &Caller, stated: Option<&str>) -> String {
+    match stated.map(str::trim) {
+        Some(purpose) if !purpose.is_empty() => purpose.to_owned(),
+        _ => {
+            let may = app.guard.purposes(&caller.subject, Operation::Read, Object::Events);
+            may.into_iter().next().map(|purpose| purpose.id).unwrap_or_default()
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(outcome) => outcome.map_err(problem_of),
+        Err(error) => Err(Problem::fault("search", &error)),
+    }
+}
+
+fn problem_of(error: SearchError) -> Problem {
+    match &error {
+        SearchError::Denied { .. } | SearchError::FieldMasked { .. } => Problem::denied(error.to_string(), Vec::new()),
+        SearchError::Query(inner) => {
+            let position = Some(inner.position());
+            Problem { position, expected: inner.expected(), ..Problem::bad_request(error.to_string()) }
+        }
+        SearchError::Value { position, .. } => {
+            Problem { position: Some(*position), ..Problem::bad_request(error.to_string()) }
+        }
+        SearchError::TimedOut { .. } => Problem::unavailable(chain(&error)),
+        SearchError::Index(_) => Problem::fault("search", &error),
+        _ => Problem::bad_request(error.to_string()),
+    }
+}

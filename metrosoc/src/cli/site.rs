@@ -1,0 +1,73 @@
+//! `metrosoc site`: the register of sites.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use reqwest::Method;
+use serde_json::Value;
+
+use super::Context;
+use super::output::table;
+use crate::exit::{Failure, Status};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Register sites from CSV; good rows are kept, each bad row is named
+    #[command(after_help = "Columns: id,name,agency,data_center and, optional, addresses (space-separated networks),
+latitude_deg, longitude_deg, ward_code.
+Example: metrosoc site import collector/demo/sites.csv")]
+    Import {
+        /// The CSV file
+        file: PathBuf,
+    },
+    /// List sites with what was received from them
+    List,
+    /// List addresses that sent logs and belong to no site
+    Unknown,
+}
+
+pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
+    let client = context.client()?;
+    match command {
+        Command::Import { file } => {
+            let csv = std::fs::read(&file).with_context(|| format!("`{}`", file.display()))?;
+            let request =
+                client.request(Method::POST, "/api/v1/sites/import").header("content-type", "text/csv").body(csv);
+            let report: Value = crate::client::answer(request).await?;
+            context.output.print(&report, report_text)?;
+            match report.get("faults").and_then(Value::as_array).map_or(0, Vec::len) {
+                0 => Ok(()),
+                bad => Err(Failure::new(Status::BadData, format!("{bad} rows of `{}` are wrong", file.display())).into()),
+            }
+        }
+        Command::List => {
+            let answer: Value = client.get("/api/v1/sites").await?;
+            let rows = answer.get("sites").and_then(Value::as_array).cloned().unwrap_or_default();
+            context.output.print(&rows, |rows| table(rows, &["id", "name", "agency", "data_center", "events", "last_seen"]))
+        }
+        Command::Unknown => {
+            let answer: Value = client.get("/api/v1/sites/unknown").await?;
+            let rows = answer.get("senders").and_then(Value::as_array).cloned().unwrap_or_default();
+            context.output.print(&rows, |rows| table(rows, &["address", "count", "refused", "first_seen", "last_seen"]))
+        }
+    }
+}
+
+fn report_text(report: &Value) -> String {
+    let mut text = format!(
+        "{} sites added, {} updated, {} unchanged\n",
+        count(report, "added"),
+        count(report, "updated"),
+        count(report, "unchanged")
+    );
+    for fault in report.get("faults").and_then(Value::as_array).into_iter().flatten() {
+        let line = fault.get("line").and_then(Value::as_u64).unwrap_or(0);
+        let reason = fault.get("reason").and_then(Value::as_str).unwrap_or("unknown reason");
+        text.push_str(&format!("line {line}: {reason}\n"));
+    }
+    text
+}
+
+fn count(report: &Value, name: &str) -> u64 {
+    report.get(name).and_then(Value::as_u64).unwrap_or(0)
+}

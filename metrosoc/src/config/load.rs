@@ -1,0 +1,297 @@
+//! Reading the configuration: file and environment over defaults, every fault at once, with its line.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+use toml_edit::{Document, Item, TableLike};
+
+use super::Config;
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A line of the file, counted from 1.
+    File(usize),
+    /// An environment variable.
+    Environment(String),
+}
+
+/// The configuration and where each value that is not a default came from.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The values in force.
+    pub config: Config,
+    /// The file, when there was one.
+    pub file: Option<PathBuf>,
+    /// By dotted key.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Everything that is wrong, a line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Faults(pub Vec<String>);
+
+/// Prefix of variables that override keys: `METROSOC_CONFIG__SYSLOG__TLS` overrides `syslog.tls`.
+const VARIABLE_PREFIX: &str = "METROSOC_CONFIG__";
+/// Largest configuration file in bytes.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+struct Given {
+    key: String,
+    value: Value,
+    origin: Origin,
+}
+
+/// Reads `file` (none: defaults) and the overriding `environment`.
+///
+/// # Errors
+/// [`Faults`] with every unknown key, bad value and unreadable file, each with its line or variable.
+pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Loaded, Faults> {
+    let mut faults = Vec::new();
+    let mut given = Vec::new();
+    if let Some(path) = file {
+        match read(path) {
+            Ok(text) => given = from_file(path, &text, &mut faults),
+            Err(reason) => faults.push(format!("configuration `{}`: {reason}", path.display())),
+        }
+    }
+    given.extend(from_environment(environment));
+    let merged = merge(given, file, &mut faults);
+    let config = finish(&merged.table, &merged.origins, file, &mut faults);
+    match config {
+        Some(config) if faults.is_empty() => {
+            Ok(Loaded { config, file: file.map(Path::to_path_buf), origins: merged.origins })
+        }
+        _ => Err(Faults(faults)),
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let about = std::fs::metadata(path).map_err(|error| format!("cannot be read: {error}"))?;
+    if about.len() > FILE_BYTES_MAX {
+        return Err("is larger than 1 MiB".to_owned());
+    }
+    std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))
+}
+
+fn from_file(path: &Path, text: &str, faults: &mut Vec<String>) -> Vec<Given> {
+    let document = match Document::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let line = error.span().map_or(1, |span| line_of(text, span.start));
+            faults.push(format!("{}:{line}: {}", path.display(), error.message().trim()));
+            return Vec::new();
+        }
+    };
+    let mut given = Vec::new();
+    collect(document.as_table(), "", text, &mut given);
+    given
+}
+
+fn collect(table: &dyn TableLike, prefix: &str, text: &str, given: &mut Vec<Given>) {
+    for (name, item) in table.iter() {
+        let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        if let Some(inner) = item.as_table_like() {
+            collect(inner, &key, text, given);
+            continue;
+        }
+        let start = table.get_key_value(name).and_then(|(key, item)| key.span().or_else(|| item.span()));
+        let line = start.map_or(1, |span| line_of(text, span.start));
+        if let Some(value) = plain(item) {
+            given.push(Given { key, value, origin: Origin::File(line) });
+        }
+    }
+}
+
+fn plain(item: &Item) -> Option<Value> {
+    let text = format!("value = {}", item.as_value()?.to_string().trim());
+    text.parse::<Table>().ok()?.remove("value")
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn from_environment(environment: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = Given> {
+    environment.filter_map(|(name, text)| {
+        let key = name.strip_prefix(VARIABLE_PREFIX)?.to_ascii_lowercase().replace("__", ".");
+        let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+        Some(Given { key, value: value.unwrap_or(Value::String(text)), origin: Origin::Environment(name) })
+    })
+}
+
+struct Merged {
+    table: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+fn merge(given: Vec<Given>, file: Option<&Path>, faults: &mut Vec<String>) -> Merged {
+    let defaults = Table::try_from(Config::default()).unwrap_or_default();
+    let known = keys_of(&defaults, "");
+    let mut merged = Merged { table: defaults.clone(), origins: BTreeMap::new() };
+    for Given { key, value, origin } in given {
+        let at = place(&origin, file);
+        if !known.contains(&key) {
+            faults.push(format!("{at}: unknown key `{key}`{}", suggestion(&key, &known)));
+            continue;
+        }
+        let mut alone = defaults.clone();
+        put(&mut alone, &key, value.clone());
+        if let Err(error) = alone.try_into::<Config>() {
+            faults.push(format!("{at}: `{key}`: {}", error.message().trim()));
+            continue;
+        }
+        put(&mut merged.table, &key, value);
+        merged.origins.insert(key, origin);
+    }
+    merged
+}
+
+fn finish(
+    table: &Table,
+    origins: &BTreeMap<String, Origin>,
+    file: Option<&Path>,
+    faults: &mut Vec<String>,
+) -> Option<Config> {
+    let config: Config = match table.clone().try_into() {
+        Ok(config) => config,
+        Err(error) => {
+            faults.push(format!("configuration: {}", error.message().trim()));
+            return None;
+        }
+    };
+    for (key, reason) in config.faults() {
+        let at = origins.get(key).map_or_else(|| "configuration".to_owned(), |origin| place(origin, file));
+        faults.push(format!("{at}: `{key}`: {reason}"));
+    }
+    Some(config)
+}
+
+fn place(origin: &Origin, file: Option<&Path>) -> String {
+    match origin {
+        Origin::File(line) => format!("{}:{line}", file.unwrap_or(Path::new("configuration")).display()),
+        Origin::Environment(name) => format!("environment variable `{name}`"),
+    }
+}
+
+fn keys_of(table: &Table, prefix: &str) -> Vec<String> {
+    let mut keys = Vec::new();
+    for (name, value) in table {
+        let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+        match value {
+            Value::Table(inner) => keys.extend(keys_of(inner, &key)),
+            _ => keys.push(key),
+        }
+    }
+    keys
+}
+
+fn suggestion(key: &str, known: &[String]) -> String {
+    let nearest = known.iter().map(|other| (strsim::damerau_levenshtein(key, other), other)).min();
+    match nearest {
+        Some((distance, other)) if distance <= 3 => format!(" (did you mean `{other}`?)"),
+        _ => " (`metrosoc config show` prints every key)".to_owned(),
+    }
+}
+
+fn put(table: &mut Table, key: &str, value: Value) {
+    let mut table = table;
+    let mut names = key.split('.').peekable();
+    while let Some(name) = names.next() {
+        if names.peek().is_none() {
+            table.insert(name.to_owned(), value);
+            return;
+        }
+        match table.get_mut(name) {
+            Some(Value::Table(inner)) => table = inner,
+            _ => return,
+        }
+    }
+}
+
+impl Loaded {
+    /// Every key with its value, and behind it where it came from: the output of `config show`.
+    pub fn show(&self) -> String {
+        let table = Table::try_from(&self.config).unwrap_or_default();
+        let mut text = String::new();
+        self.show_table(&table, "", &mut text);
+        text
+    }
+
+    fn show_table(&self, table: &Table, prefix: &str, text: &mut String) {
+        for (name, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+            let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+            let origin = match self.origins.get(&key) {
+                None => "default".to_owned(),
+                Some(Origin::File(line)) => format!("line {line}"),
+                Some(Origin::Environment(name)) => name.clone(),
+            };
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(text, "{:<56} # {origin}", format!("{name} = {value}"));
+        }
+        for (name, value) in table {
+            if let Value::Table(inner) = value {
+                let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                let _ = writeln!(text, "\n[{key}]");
+                self.show_table(inner, &key, text);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, environment: &[(&str, &str)], expected: &[&str]) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrosoc.toml");
+        std::fs::write(&path, text).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let found = match load(Some(&path), environment) {
+            Ok(loaded) => loaded.config.syslog.tls.lines().map(str::to_owned).collect(),
+            Err(Faults(faults)) => faults,
+        };
+        let prefix = format!("{}:", path.display());
+        let found: Vec<String> = found.into_iter().map(|line| line.replace(&prefix, "")).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_fault_is_reported_at_once_with_its_line() {
+        check(
+            "version = 1\n[syslog]\ntls = 6514\ntim_zone = \"UTC\"\n\n[index]\nslice_hours = 0\n",
+            &[("METROSOC_CONFIG__HTTPS__LISTEN", "nowhere")],
+            &[
+                "3: `syslog.tls`: invalid type: integer `6514`, expected a string",
+                "4: unknown key `syslog.tim_zone` (did you mean `syslog.time_zone`?)",
+                "environment variable `METROSOC_CONFIG__HTTPS__LISTEN`: `https.listen`: invalid socket address syntax",
+                "7: `index.slice_hours`: between 1 and 744",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_environment_wins_over_the_file() {
+        check("syslog.tls = \"[::]:1\"", &[("METROSOC_CONFIG__SYSLOG__TLS", "[::]:2")], &["[::]:2"]);
+    }
+
+    #[test]
+    fn a_file_that_is_no_toml_names_the_line() {
+        check("version = 1\n[syslog\n", &[], &["2: unclosed table, expected `]`"]);
+    }
+
+    #[test]
+    fn what_is_shown_reads_back() {
+        let loaded = load(None, std::iter::empty()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shown.toml");
+        std::fs::write(&path, loaded.show()).unwrap();
+        let again = load(Some(&path), std::iter::empty()).unwrap();
+        assert_eq!(again.show().replace("# line", "#"), again.show().replace("# line", "#"));
+        assert_eq!(Table::try_from(&again.config).unwrap(), Table::try_from(&loaded.config).unwrap());
+    }
+}

@@ -1,0 +1,360 @@
+//! The configuration: one TOML file, every key optional, every default visible here.
+//!
+//! `load` reads file and environment and reports every fault at once; `metrosoc config show` prints the outcome.
+
+mod load;
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+pub use load::{Loaded, Origin, load};
+
+/// The version of the configuration's form that this program reads.
+pub const VERSION: u32 = 1;
+
+/// Everything that can be configured. `Config::default()` is what runs without a file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Form of this file; 1.
+    pub version: u32,
+    /// The HTTPS listener: page, API, ingest.
+    pub https: Https,
+    /// The syslog listeners.
+    pub syslog: Syslog,
+    /// This machine's own log.
+    pub local_log: LocalLog,
+    /// The durable queue behind every input.
+    pub spool: Spool,
+    /// The searchable events.
+    pub index: Index,
+    /// The database of alerts, accounts, certificates and sites.
+    pub store: Store,
+    /// Where the master key comes from.
+    pub keys: Keys,
+    /// Detection rules.
+    pub rules: Rules,
+    /// Access policy.
+    pub policy: Policy,
+    /// Automatic responses.
+    pub respond: Respond,
+    /// What MetroSOC tells about itself.
+    pub telemetry: Telemetry,
+}
+
+/// The HTTPS listener: page, API, ingest.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Https {
+    /// Address and port; `[::]` takes IPv4 too, port 0 picks one and prints it.
+    pub listen: SocketAddr,
+    /// Names and addresses that the server's own certificate is for, beside the host name and loopback.
+    pub names: Vec<String>,
+    /// The operator's own certificate chain (PEM) instead of one from MetroSOC's CA; empty for none.
+    pub certificate: String,
+    /// The key that belongs to it (PEM, mode 0600).
+    pub key: String,
+    /// Most bytes of one request body, decompressed.
+    pub body_bytes_max: usize,
+    /// Most connections at once.
+    pub connections_max: usize,
+    /// Seconds in which a request's head must arrive.
+    pub header_timeout_secs: u64,
+    /// Seconds in which a whole request must be answered.
+    pub request_timeout_secs: u64,
+}
+
+/// What is done with lines from addresses that belong to no site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownSenders {
+    /// Kept under the site `unknown`.
+    Keep,
+    /// Refused and counted.
+    Refuse,
+}
+
+/// The syslog listeners.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Syslog {
+    /// UDP (RFC 5426); empty for none.
+    pub udp: String,
+    /// TCP (RFC 6587); empty for none.
+    pub tcp: String,
+    /// TLS with client certificates (RFC 5425); empty for none.
+    pub tls: String,
+    /// Networks that plain syslog (UDP, TCP) is accepted from, beside loopback and the sites' own addresses.
+    pub networks: Vec<IpNet>,
+    /// What is done with plain lines from those networks that belong to no site.
+    pub unknown_senders: UnknownSenders,
+    /// The zone of RFC 3164 times, which name none.
+    pub time_zone: String,
+    /// Longest line in bytes; what is longer is cut there and marked.
+    pub line_bytes_max: usize,
+    /// Most connections at once, TCP and TLS each.
+    pub connections_max: usize,
+    /// Seconds in which a TLS handshake, or a frame that has begun, must complete.
+    pub frame_timeout_secs: u64,
+}
+
+/// This machine's own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocalLog {
+    /// Whether to read the journal, or the files in `/var/log` where there is none.
+    pub enabled: bool,
+}
+
+/// The durable queue behind every input.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Spool {
+    /// Most bytes on disk; when they are full nothing more is acknowledged.
+    pub bytes_max: u64,
+    /// Bytes after which a new segment with a new key begins.
+    pub segment_bytes_max: u64,
+    /// Longest wait in milliseconds before what came is written and acknowledged together.
+    pub flush_ms_max: u64,
+}
+
+/// The searchable events.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Index {
+    /// Hours of receipt that one slice holds.
+    pub slice_hours: u32,
+    /// Memory of a slice's writer in bytes.
+    pub writer_bytes: usize,
+    /// Longest wait in milliseconds before new events are searchable.
+    pub commit_ms_max: u64,
+    /// Seconds after which a search gives up.
+    pub search_timeout_secs: u64,
+}
+
+/// The database of alerts, accounts, certificates and sites.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// A file (mode 0600) whose first line is a PostgreSQL URL; empty for SQLite in the data directory.
+    pub url_file: String,
+}
+
+/// Where the master key comes from.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Keys {
+    /// The key file, outside the data directory; empty for `DATA.key` beside it, or systemd's credential `metrosoc.key`.
+    pub file: String,
+    /// A file with the passphrase that seals the key file; empty for none.
+    pub passphrase_file: String,
+}
+
+/// Detection rules.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Rules {
+    /// Sigma files and folders, beside the embedded rules.
+    pub paths: Vec<String>,
+    /// Leave the embedded rules out.
+    pub without_embedded: bool,
+}
+
+/// Access policy.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// A folder with `model.conf`, `policy.csv`, `masks.yml` and `purposes.yml`; empty for the embedded policy.
+    pub path: String,
+}
+
+/// Automatic responses.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Respond {
+    /// Whether plans are carried out; `false` makes plans only.
+    pub enabled: bool,
+    /// A folder of playbooks, beside the embedded ones; empty for none.
+    pub playbooks: String,
+    /// Networks that are never blocked, beside loopback, gateways, resolvers and signed-in operators.
+    pub never_block: Vec<IpNet>,
+    /// Most addresses blocked at once.
+    pub blocks_max: usize,
+    /// Most addresses blocked within an hour.
+    pub blocks_per_hour_max: usize,
+    /// Longest block in seconds.
+    pub block_secs_max: u64,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What MetroSOC tells about itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Level, or `target=level` pairs as `tracing` reads them.
+    pub log: String,
+    /// The form of log lines.
+    pub log_format: LogFormat,
+    /// Where OTLP/HTTP traces and metrics go, such as `http://[::1]:4318`; empty for nowhere.
+    pub otlp_endpoint: String,
+    /// Seconds between two sendings of metrics.
+    pub otlp_interval_secs: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            version: VERSION,
+            https: Https::default(),
+            syslog: Syslog::default(),
+            local_log: LocalLog { enabled: true },
+            spool: Spool::default(),
+            index: Index::default(),
+            store: Store::default(),
+            keys: Keys::default(),
+            rules: Rules::default(),
+            policy: Policy::default(),
+            respond: Respond::default(),
+            telemetry: Telemetry::default(),
+        }
+    }
+}
+
+impl Default for Https {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 8443)),
+            names: Vec::new(),
+            certificate: String::new(),
+            key: String::new(),
+            body_bytes_max: 32 * 1024 * 1024,
+            connections_max: 4_096,
+            header_timeout_secs: 15,
+            request_timeout_secs: 60,
+        }
+    }
+}
+
+impl Default for Syslog {
+    fn default() -> Self {
+        Self {
+            udp: "[::]:5514".to_owned(),
+            tcp: "[::]:5514".to_owned(),
+            tls: "[::]:6514".to_owned(),
+            networks: Vec::new(),
+            unknown_senders: UnknownSenders::Keep,
+            time_zone: "Asia/Ho_Chi_Minh".to_owned(),
+            line_bytes_max: 1024 * 1024,
+            connections_max: 4_096,
+            frame_timeout_secs: 30,
+        }
+    }
+}
+
+impl Default for LocalLog {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+impl Default for Spool {
+    fn default() -> Self {
+        Self { bytes_max: 8 * 1024 * 1024 * 1024, segment_bytes_max: 64 * 1024 * 1024, flush_ms_max: 10 }
+    }
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { slice_hours: 24, writer_bytes: 64 * 1024 * 1024, commit_ms_max: 1_000, search_timeout_secs: 30 }
+    }
+}
+
+impl Default for Respond {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            playbooks: String::new(),
+            never_block: Vec::new(),
+            blocks_max: 10_000,
+            blocks_per_hour_max: 500,
+            block_secs_max: 86_400,
+        }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            log: "info".to_owned(),
+            log_format: LogFormat::Text,
+            otlp_endpoint: String::new(),
+            otlp_interval_secs: 15,
+        }
+    }
+}
+
+impl Config {
+    /// What types cannot say: each fault with the key it belongs to.
+    fn faults(&self) -> Vec<(&'static str, String)> {
+        let mut faults = Vec::new();
+        let mut check = |holds: bool, key: &'static str, reason: &str| {
+            if !holds {
+                faults.push((key, reason.to_owned()));
+            }
+        };
+        check(self.version == VERSION, "version", "this program reads version 1");
+        check(
+            self.https.certificate.is_empty() == self.https.key.is_empty(),
+            "https.certificate",
+            "certificate and key go together: give both or neither",
+        );
+        check((64..=1 << 30).contains(&self.https.body_bytes_max), "https.body_bytes_max", "between 64 and 1 GiB");
+        check(self.https.connections_max > 0, "https.connections_max", "at least 1");
+        check(self.https.header_timeout_secs > 0, "https.header_timeout_secs", "at least 1");
+        check(self.https.request_timeout_secs > 0, "https.request_timeout_secs", "at least 1");
+        for (key, listen) in [
+            ("syslog.udp", &self.syslog.udp),
+            ("syslog.tcp", &self.syslog.tcp),
+            ("syslog.tls", &self.syslog.tls),
+        ] {
+            let readable = listen.is_empty() || listen.parse::<SocketAddr>().is_ok();
+            check(readable, key, "not an address with a port such as `[::]:5514`, nor empty");
+        }
+        let zone = jiff::tz::TimeZone::get(&self.syslog.time_zone);
+        check(zone.is_ok(), "syslog.time_zone", "not an IANA time zone such as `Asia/Ho_Chi_Minh`");
+        let line = self.syslog.line_bytes_max;
+        check((1_024..=16 << 20).contains(&line), "syslog.line_bytes_max", "between 1,024 and 16 MiB");
+        check(self.syslog.connections_max > 0, "syslog.connections_max", "at least 1");
+        check(self.syslog.frame_timeout_secs > 0, "syslog.frame_timeout_secs", "at least 1");
+        check(self.spool.segment_bytes_max >= 1 << 20, "spool.segment_bytes_max", "at least 1 MiB");
+        check(
+            self.spool.bytes_max >= 2 * self.spool.segment_bytes_max,
+            "spool.bytes_max",
+            "at least two segments (`spool.segment_bytes_max`)",
+        );
+        check((1..=20).contains(&self.spool.flush_ms_max), "spool.flush_ms_max", "between 1 and 20");
+        check((1..=744).contains(&self.index.slice_hours), "index.slice_hours", "between 1 and 744");
+        check((15 << 20..=4 << 30).contains(&self.index.writer_bytes), "index.writer_bytes", "between 15 MiB and 4 GiB");
+        check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
+        check(self.index.search_timeout_secs > 0, "index.search_timeout_secs", "at least 1");
+        check(self.respond.block_secs_max > 0, "respond.block_secs_max", "at least 1");
+        let endpoint = &self.telemetry.otlp_endpoint;
+        let scheme = endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://");
+        check(scheme, "telemetry.otlp_endpoint", "begins with `http://` or `https://`, or is empty");
+        check(self.telemetry.otlp_interval_secs > 0, "telemetry.otlp_interval_secs", "at least 1");
+        let filter = self.telemetry.log.parse::<tracing_subscriber::EnvFilter>();
+        check(filter.is_ok(), "telemetry.log", "not a level such as `info` or a list such as `info,collector=debug`");
+        faults
+    }
+}

@@ -1,0 +1,71 @@
+//! Exit codes as sysexits has them, and errors that carry one.
+
+use std::fmt;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// 64: the command line cannot be understood.
+    Usage,
+    /// 65: the data given is wrong.
+    BadData,
+    /// 69: something needed is not there, or not built yet.
+    Unavailable,
+    /// 70: a bug.
+    Bug,
+    /// 77: the policy says no.
+    Denied,
+    /// 78: the configuration is wrong.
+    Config,
+}
+
+impl Status {
+    /// The number that the process ends with.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Usage => 64,
+            Self::BadData => 65,
+            Self::Unavailable => 69,
+            Self::Bug => 70,
+            Self::Denied => 77,
+            Self::Config => 78,
+        }
+    }
+}
+
+/// An error that knows its exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// The code.
+    pub status: Status,
+    /// What a person reads.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with its code.
+    pub fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    /// A command of the contract that this version does not have yet.
+    pub fn not_built(what: &str) -> Self {
+        Self::new(Status::Unavailable, format!("`{what}` is not built yet"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// The code of any error: its own, or 65 for data that could not be read, or 70.
+pub fn status_of(error: &anyhow::Error) -> Status {
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.status;
+    }
+    if error.chain().any(|cause| cause.is::<std::io::Error>()) { Status::BadData } else { Status::Bug }
+}
