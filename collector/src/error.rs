@@ -40,7 +40,9 @@ pub enum SpoolError {
         path: PathBuf,
     },
     /// A consumer asks for records that do not exist yet.
-    #[error("spool: consumer `{consumer}` stands at {wanted}, but the spool ends at {next}; was the spool directory removed? open it with `next_id_min` = {wanted}")]
+    #[error(
+        "spool: consumer `{consumer}` stands at {wanted}, but the spool ends at {next}; was the spool directory removed? open it with `next_id_min` = {wanted}"
+    )]
     Ahead {
         /// The consumer.
         consumer: String,

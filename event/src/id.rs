@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::IdError;
+use crate::{IdError, Transport};
 
 /// Longest identifier in bytes.
 const ID_BYTES_MAX: usize = 128;
@@ -127,6 +127,20 @@ impl SiteId {
     }
 }
 
+impl SourceId {
+    /// `TRANSPORT:SENDER`; characters that identifiers do not have become `_`, and what is too long is cut.
+    pub fn of(transport: Transport, sender: &str) -> Self {
+        let mut text = format!("{}:", transport.as_str());
+        for found in sender.chars() {
+            if text.len() + found.len_utf8() > ID_BYTES_MAX {
+                break;
+            }
+            text.push(if allowed(found) { found } else { '_' });
+        }
+        Self(Arc::from(text))
+    }
+}
+
 /// One stored event: its position in the spool, 0 first. Unique for ever, in the order of receipt.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -167,5 +181,8 @@ mod tests {
         assert!(SiteId::new("a b").unwrap_err().to_string().contains("` `"));
         assert!(RuleId::new("x".repeat(129)).unwrap_err().to_string().contains("longer than 128"));
         assert!(serde_json::from_str::<AgencyId>("\"a/b\"").is_err());
+        assert_eq!(SourceId::of(Transport::Local, "auth log").as_str(), "local:auth_log");
+        let long = SourceId::of(Transport::Http, &"é".repeat(200));
+        assert_eq!(SourceId::new(long.as_str()).unwrap(), long);
     }
 }

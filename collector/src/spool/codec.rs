@@ -182,7 +182,8 @@ mod tests {
     }
 
     fn record() -> impl Strategy<Value = Record> {
-        let formats = [None, Some(Format::Syslog), Some(Format::Json), Some(Format::WindowsXmlJson), Some(Format::Line)];
+        let formats =
+            [None, Some(Format::Syslog), Some(Format::Json), Some(Format::WindowsXmlJson), Some(Format::Line)];
         let bytes = proptest::collection::vec(any::<u8>(), 0..200);
         (any::<u8>(), any::<i64>(), bytes, 0..5usize, proptest::option::of(".{0,20}"), any::<bool>()).prop_map(
             move |(site, received, bytes, format, dedupe, truncated)| Record {

@@ -194,7 +194,9 @@ impl Disk {
                     Some(records) => return Ok(Some(numbered(records, &found, wanted))),
                     None => damaged(wanted.max(found.header.first), found.header.next()),
                 },
-                Err(error) if error.kind() == std::io::ErrorKind::InvalidData || error.kind() == std::io::ErrorKind::Other => {
+                Err(error)
+                    if error.kind() == std::io::ErrorKind::InvalidData || error.kind() == std::io::ErrorKind::Other =>
+                {
                     damaged(wanted.max(found.header.first), found.header.next());
                 }
                 Err(error) => return Err(io(error)),

@@ -73,10 +73,11 @@ impl Intake {
     /// [`IntakeError::Busy`] when there is no room; otherwise as for [`Intake::submit`].
     pub async fn submit_now(&self, records: Vec<Record>) -> Result<Accepted, IntakeError> {
         let bytes = bytes_of(&records)?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(self.permits_for(bytes)).map_err(|error| match error {
-            TryAcquireError::NoPermits => IntakeError::Busy,
-            TryAcquireError::Closed => IntakeError::Closed,
-        })?;
+        let room =
+            Arc::clone(&self.room).try_acquire_many_owned(self.permits_for(bytes)).map_err(|error| match error {
+                TryAcquireError::NoPermits => IntakeError::Busy,
+                TryAcquireError::Closed => IntakeError::Closed,
+            })?;
         self.send(records, bytes, room).await.map_err(|(error, _)| error)
     }
 
@@ -144,7 +145,8 @@ impl Intake {
 }
 
 fn bytes_of(records: &[Record]) -> Result<usize, IntakeError> {
-    let of_one = |record: &Record| record.bytes.len() + record.dedupe.as_ref().map_or(0, String::len) + RECORD_OVERHEAD_BYTES;
+    let of_one =
+        |record: &Record| record.bytes.len() + record.dedupe.as_ref().map_or(0, String::len) + RECORD_OVERHEAD_BYTES;
     let bytes = records.iter().map(of_one).sum();
     if bytes > BATCH_BYTES_MAX {
         return Err(IntakeError::TooLarge { records: records.len(), bytes, bytes_max: BATCH_BYTES_MAX });

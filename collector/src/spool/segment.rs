@@ -59,13 +59,8 @@ impl Segment {
             let path = path.clone();
             move |source| SpoolError::Io { doing, path, source }
         };
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(io("create"))?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).map_err(io("create"))?;
         file.write_all(&header(first, now, &id)).and_then(|()| file.sync_all()).map_err(io("write"))?;
         sync_dir(dir)?;
         let (next, len) = (AtomicU64::new(first), AtomicU64::new(SEGMENT_HEADER_BYTES));
@@ -113,7 +108,14 @@ impl Segment {
     }
 
     /// Seals one frame, header included, behind `into`.
-    pub(super) fn seal(&self, first: u64, count: u32, raw: Vec<u8>, compress: bool, into: &mut Vec<u8>) -> io::Result<()> {
+    pub(super) fn seal(
+        &self,
+        first: u64,
+        count: u32,
+        raw: Vec<u8>,
+        compress: bool,
+        into: &mut Vec<u8>,
+    ) -> io::Result<()> {
         let too_large = |_| io::Error::from(io::ErrorKind::FileTooLarge);
         let raw_bytes = u32::try_from(raw.len()).map_err(too_large)?;
         let (plain, compressed) = frame::compress(raw, compress);
@@ -211,8 +213,7 @@ pub(super) fn bury(dir: &Path, first: u64) -> Result<(), SpoolError> {
 pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
     let fresh = path.with_extension("new");
     let io = |source| SpoolError::Io { doing: "write", path: path.to_path_buf(), source };
-    let mut file =
-        OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(io)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh).map_err(io)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(io)?;
     fs::rename(&fresh, path).map_err(io)?;
     path.parent().map_or(Ok(()), sync_dir)
@@ -261,7 +262,8 @@ fn paths(dir: &Path, first: u64) -> (PathBuf, PathBuf) {
 
 fn random_id(path: &Path) -> Result<[u8; 16], SpoolError> {
     let random = ring::rand::generate::<[u8; 16]>(&ring::rand::SystemRandom::new());
-    let failed = |_| SpoolError::Io { doing: "number", path: path.to_path_buf(), source: io::Error::other("no randomness") };
+    let failed =
+        |_| SpoolError::Io { doing: "number", path: path.to_path_buf(), source: io::Error::other("no randomness") };
     Ok(random.map_err(failed)?.expose())
 }
 

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -69,9 +69,10 @@ pub(super) fn start(shared: &Arc<Shared>, appender: MakeAppender) -> Result<Inta
         wounded: false,
         crowded: false,
     };
-    thread::Builder::new().name("spool-writer".to_owned()).spawn(move || writer.run(&messages)).map_err(|source| {
-        SpoolError::Io { doing: "start a thread for", path: shared.settings.dir.clone(), source }
-    })?;
+    thread::Builder::new()
+        .name("spool-writer".to_owned())
+        .spawn(move || writer.run(&messages))
+        .map_err(|source| SpoolError::Io { doing: "start a thread for", path: shared.settings.dir.clone(), source })?;
     Ok(Intake::new(queue, shared.settings.waiting_bytes_max))
 }
 

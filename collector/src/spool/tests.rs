@@ -1,0 +1,1 @@
+//! The spool as a whole.
