@@ -1,0 +1,2 @@
+//! Figures of issuing.
+fn main() {}
