@@ -1,11 +1,14 @@
+//! Who sees what: the guard and its permits, masks, accounts, and the reading of the audit record.
 //!
 //! [`guard::Guard`] is the one place where a [`event::Permit`] comes from. It asks Casbin, and whatever goes wrong on
 //! the way (no policy, a broken or stale one, an unknown role, an error of the engine) ends in a denial.
 
+pub mod account;
 mod error;
 pub mod guard;
 pub mod mask;
 
-pub use error::PolicyError;
+pub use account::{Account, AccountSettings, Accounts, Journal, Session, SignedIn};
+pub use error::{AccountError, AuditError, PolicyError};
 pub use guard::{Denied, Guard, PolicySource, Reason};
 pub use mask::MaskTable;
