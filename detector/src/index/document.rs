@@ -1,0 +1,267 @@
+//! One event on its way into a slice: what is indexed of it, and the bytes that are stored.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv6Addr};
+
+use event::{Event, Value};
+use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf};
+use tantivy::schema::{Document, Field};
+
+use super::layout::{AGENCY, Column, Kind, Layout, SITE};
+
+/// Longest value, in bytes, that is indexed as a whole; longer ones are stored and, in a message, found by words.
+pub(crate) const KEYWORD_BYTES_MAX: usize = 32 * 1024;
+
+/// What is indexed and stored of one event. Texts lie in one arena; values are in the order of their fields.
+#[derive(Debug)]
+pub(crate) struct Row {
+    arena: String,
+    values: Vec<(Field, Slot)>,
+    rest: Vec<(Span, Span)>,
+    source: Vec<u8>,
+    /// The event's time in nanoseconds.
+    pub(crate) time: i64,
+    /// The event's position.
+    pub(crate) id: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Text(Span),
+    Int(i64),
+    Unsigned(u64),
+    Ip(Ipv6Addr),
+    Source,
+    Rest,
+}
+
+impl Row {
+    /// Reads an event; `source` is what [`event::json::write`] made of it.
+    pub(crate) fn new(event: &Event, source: Vec<u8>, layout: &Layout) -> Self {
+        let mut row = Self {
+            arena: String::with_capacity(source.len()),
+            values: Vec::with_capacity(event.len() + 6),
+            rest: Vec::with_capacity(event.len()),
+            source,
+            time: event.timestamp().nanos(),
+            id: event.id.0,
+        };
+        row.values.push((layout.source, Slot::Source));
+        row.values.push((layout.id, Slot::Unsigned(row.id)));
+        row.values.push((layout.time, Slot::Int(row.time)));
+        row.values.push((layout.received, Slot::Int(event.received.nanos())));
+        row.push_origin(event, layout);
+        row.push_fields(event, layout);
+        if !row.rest.is_empty() {
+            row.values.push((layout.rest, Slot::Rest));
+        }
+        row.values.sort_by_key(|(field, _)| *field);
+        row
+    }
+
+    /// The stored bytes.
+    pub(crate) fn source(&self) -> &[u8] {
+        &self.source
+    }
+
+    /// Bytes of memory, roughly.
+    pub(crate) fn bytes(&self) -> usize {
+        self.arena.capacity() + self.source.capacity() + self.values.capacity() * 32 + self.rest.capacity() * 16
+    }
+
+    fn push_origin(&mut self, event: &Event, layout: &Layout) {
+        let Some(origin) = &event.origin else { return };
+        let agency = origin.agency.as_ref().map(|agency| agency.as_str());
+        for (name, text) in [(SITE, Some(origin.site.as_str())), (AGENCY, agency)] {
+            if let (Some(column), Some(text)) = (layout.column(name), text) {
+                let span = self.append(text);
+                self.values.push((column.field, Slot::Text(span)));
+            }
+        }
+    }
+
+    fn push_fields(&mut self, event: &Event, layout: &Layout) {
+        let (mut message, mut original) = (false, None);
+        for (name, value) in event.iter() {
+            match name {
+                "message" => {
+                    if let Value::Str(text) = value {
+                        message = true;
+                        self.push_words(text, layout);
+                    }
+                }
+                "event.original" => original = value.as_str().or(original),
+                "@timestamp" | "event.ingested" | "metrosoc.original_base64" | SITE | AGENCY => {}
+                _ => self.push_field(name, value, layout),
+            }
+        }
+        if let (false, Some(text)) = (message, original) {
+            self.push_words(text, layout);
+        }
+    }
+
+    fn push_words(&mut self, text: &str, layout: &Layout) {
+        let span = self.append(text);
+        self.values.push((layout.message, Slot::Text(span)));
+    }
+
+    fn push_field(&mut self, name: &str, value: Value<'_>, layout: &Layout) {
+        if matches!(value, Value::Null) {
+            return;
+        }
+        match layout.column(name).and_then(|column| self.fit(column, value).map(|slot| (column, slot))) {
+            Some((column, slot)) => self.values.push((column.field, slot)),
+            None => self.push_rest(name, value),
+        }
+    }
+
+    /// The value as its column holds it; `None` when it does not fit there.
+    fn fit(&mut self, column: Column, value: Value<'_>) -> Option<Slot> {
+        match (column.kind, value) {
+            (Kind::Keyword, value) => self.append_value(value).map(Slot::Text),
+            (Kind::Int, Value::Int(number)) => Some(Slot::Int(number)),
+            (Kind::Int, Value::Float(number)) => whole(number).map(Slot::Int),
+            (Kind::Int, Value::Str(text)) => text.parse().ok().map(Slot::Int),
+            (Kind::Ip, Value::Str(text)) => text.parse().ok().map(|address| Slot::Ip(to_v6(address))),
+            (Kind::Int | Kind::Ip, _) => None,
+        }
+    }
+
+    fn push_rest(&mut self, name: &str, value: Value<'_>) {
+        let start = self.arena.len();
+        let name = self.append_name(name);
+        match self.append_value(value) {
+            Some(value) => self.rest.push((name, value)),
+            None => self.arena.truncate(start),
+        }
+    }
+
+    /// Appends a field's name without the two characters that Tantivy keeps for itself.
+    fn append_name(&mut self, name: &str) -> Span {
+        if name.bytes().all(|byte| byte > 1) {
+            return self.append(name);
+        }
+        self.append(&name.replace(['\0', '\u{1}'], "\u{fffd}"))
+    }
+
+    fn append_value(&mut self, value: Value<'_>) -> Option<Span> {
+        let start = self.arena.len();
+        match value {
+            Value::Str(text) if text.is_empty() || text.len() > KEYWORD_BYTES_MAX => return None,
+            Value::Str(text) => self.arena.push_str(text),
+            Value::Int(number) => {
+                let _ = write!(self.arena, "{number}"); // writing to a `String` cannot fail
+            }
+            other => self.arena.push_str(&other.text()),
+        }
+        Some(Span { start: start as u32, end: self.arena.len() as u32 })
+    }
+
+    fn append(&mut self, text: &str) -> Span {
+        let start = self.arena.len();
+        self.arena.push_str(text);
+        Span { start: start as u32, end: self.arena.len() as u32 } // an event's text is at most 16 MiB
+    }
+
+    fn text(&self, span: Span) -> &str {
+        self.arena.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+}
+
+/// An address as a column holds it: v4 in v4-mapped form.
+pub(crate) fn to_v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+fn whole(number: f64) -> Option<i64> {
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0; // 2^53
+    (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
+}
+
+/// A value of a row, as Tantivy reads it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    Text(&'a str),
+    Int(i64),
+    Unsigned(u64),
+    Ip(Ipv6Addr),
+    Bytes(&'a [u8]),
+    Rest(&'a Row),
+}
+
+impl Document for Row {
+    type Value<'a> = Part<'a>;
+    type FieldsValuesIter<'a> = RowIter<'a>;
+
+    fn iter_fields_and_values(&self) -> RowIter<'_> {
+        RowIter { row: self, values: self.values.iter() }
+    }
+}
+
+/// The values of a row by field.
+pub(crate) struct RowIter<'a> {
+    row: &'a Row,
+    values: std::slice::Iter<'a, (Field, Slot)>,
+}
+
+impl<'a> Iterator for RowIter<'a> {
+    type Item = (Field, Part<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (field, slot) = self.values.next()?;
+        let part = match *slot {
+            Slot::Text(span) => Part::Text(self.row.text(span)),
+            Slot::Int(number) => Part::Int(number),
+            Slot::Unsigned(number) => Part::Unsigned(number),
+            Slot::Ip(address) => Part::Ip(address),
+            Slot::Source => Part::Bytes(&self.row.source),
+            Slot::Rest => Part::Rest(self.row),
+        };
+        Some((*field, part))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.values.size_hint()
+    }
+}
+
+impl<'a> tantivy::schema::Value<'a> for Part<'a> {
+    type ArrayIter = std::iter::Empty<Self>;
+    type ObjectIter = RestIter<'a>;
+
+    fn as_value(&self) -> ReferenceValue<'a, Self> {
+        ReferenceValue::Leaf(match *self {
+            Self::Text(text) => ReferenceValueLeaf::Str(text),
+            Self::Int(number) => ReferenceValueLeaf::I64(number),
+            Self::Unsigned(number) => ReferenceValueLeaf::U64(number),
+            Self::Ip(address) => ReferenceValueLeaf::IpAddr(address),
+            Self::Bytes(bytes) => ReferenceValueLeaf::Bytes(bytes),
+            Self::Rest(row) => return ReferenceValue::Object(RestIter { row, rest: row.rest.iter() }),
+        })
+    }
+}
+
+/// The fields of a row that have no column.
+#[derive(Debug, Clone)]
+pub(crate) struct RestIter<'a> {
+    row: &'a Row,
+    rest: std::slice::Iter<'a, (Span, Span)>,
+}
+
+impl<'a> Iterator for RestIter<'a> {
+    type Item = (&'a str, Part<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.rest.next()?;
+        Some((self.row.text(*name), Part::Text(self.row.text(*value))))
+    }
+}
