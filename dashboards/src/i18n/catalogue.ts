@@ -9,6 +9,8 @@ type Names<S extends string> = S extends `${string}{${infer Name}}${infer Rest}`
 export type Values<K extends Key> = Record<Names<(typeof en)[K]>, string | number>;
 /** No argument for a text without placeholders, exactly its placeholders otherwise. */
 export type Arguments<K extends Key> = [Names<(typeof en)[K]>] extends [never] ? [] : [Values<K>];
+/** The keys of texts without placeholders. */
+export type PlainKey = { [K in Key]: [Names<(typeof en)[K]>] extends [never] ? K : never }[Key];
 /** The keys that come as `.one` and `.other`. */
 export type PluralKey = Key extends infer K ? (K extends `${infer Base}.other` ? Base : never) : never;
 

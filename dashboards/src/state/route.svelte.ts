@@ -6,6 +6,8 @@ export interface Kept {
   query?: string;
   purpose?: string;
   text?: string;
+  /** Who wrote it: an entry that another account left in this tab's history is not shown. */
+  by?: string;
 }
 
 class Route {
@@ -13,6 +15,7 @@ class Route {
   id = $state<string | undefined>();
   params = $state.raw(new URLSearchParams());
   kept = $state.raw<Kept>({});
+  #owner: string | undefined;
   /** Grows with every change that did not come from `replace`. */
   visits = $state(0);
 
@@ -24,14 +27,20 @@ class Route {
     });
   }
 
+  /** Says whose the page is now. */
+  belongTo(owner: string | undefined): void {
+    this.#owner = owner;
+    this.#read();
+  }
+
   go(screen: Screen, id?: string, params = new URLSearchParams(), kept: Kept = {}): void {
-    history.pushState(kept, "", address(screen, id, params));
+    history.pushState(this.#mine(kept), "", address(screen, id, params));
     this.#read();
     this.visits += 1;
   }
 
   replace(screen: Screen, id: string | undefined, params: URLSearchParams, kept: Kept): void {
-    history.replaceState(kept, "", address(screen, id, params));
+    history.replaceState(this.#mine(kept), "", address(screen, id, params));
     this.#read();
   }
 
@@ -41,7 +50,12 @@ class Route {
     this.screen = screen === "search" ? "search" : "alerts";
     this.id = id ? decode(id) : undefined;
     this.params = new URLSearchParams(query);
-    this.kept = (history.state as Kept | null) ?? {};
+    const kept = (history.state as Kept | null) ?? {};
+    this.kept = kept.by !== undefined && kept.by === this.#owner ? kept : {};
+  }
+
+  #mine(kept: Kept): Kept {
+    return this.#owner === undefined ? {} : { ...kept, by: this.#owner };
   }
 }
 

@@ -1,6 +1,7 @@
 // Who is signed in, and what this account may do.
 import { keepCsrf, onSessionEnded, Problem } from "../api/client";
 import { api } from "../api/endpoints";
+import { route } from "./route.svelte";
 import type { Purpose, SessionAnswer, User } from "../api/types";
 
 type Phase = "starting" | "unreachable" | "setup" | "signed-out" | "signed-in";
@@ -55,6 +56,7 @@ class Session {
     this.freeText = answer.free_text;
     this.purposes = answer.purposes ?? [];
     this.notice = undefined;
+    route.belongTo(answer.user.name);
     this.phase = "signed-in";
   }
 
@@ -64,8 +66,9 @@ class Session {
     this.user = undefined;
     this.#can = {};
     this.notice = notice;
+    route.belongTo(undefined);
     this.phase = "signed-out";
-    if (notice === "out") history.replaceState(null, "", "#/alerts");
+    if (notice === "out") route.replace("alerts", undefined, new URLSearchParams(), {});
   }
 }
 

@@ -1,0 +1,3 @@
+// Types of what Vite adds.
+/// <reference types="vite/client" />
+/// <reference types="svelte" />
