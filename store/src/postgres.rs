@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, AnyPool, Executor};
+use sqlx::{AnyConnection, AnyPool, Connection, Executor};
 
 use crate::StoreError;
 
@@ -20,6 +20,11 @@ pub(crate) const WRITER_LOCK: &str =
     "SELECT CAST(pg_advisory_xact_lock(1836282723, hashtext(current_schema())) AS TEXT)";
 
 pub(crate) async fn open(url: &str) -> Result<AnyPool, StoreError> {
+    let failed = |source| StoreError::Open { url: without_password(url), source };
+    // Without a pool first: a pool tries a server that refuses again and again until its waiting time is over.
+    let mut first = AnyConnection::connect(url).await.map_err(failed)?;
+    first.execute(SETTINGS).await.map_err(failed)?;
+    first.close().await.map_err(failed)?;
     AnyPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(WAIT)
@@ -29,9 +34,8 @@ pub(crate) async fn open(url: &str) -> Result<AnyPool, StoreError> {
                 Ok(())
             })
         })
-        .connect(url)
-        .await
-        .map_err(|source| StoreError::Open { url: without_password(url), source })
+        .connect_lazy(url)
+        .map_err(failed)
 }
 
 /// The address as it may be shown.

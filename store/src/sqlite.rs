@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, Executor};
+use sqlx::{AnyConnection, Connection, Executor};
 
-use crate::StoreError;
+use crate::{StoreError, Tx};
 
 /// Readers at once; further ones wait.
 const READERS_MAX: u32 = 4;
 /// How long a reader or writer waits for its turn.
 const WAIT: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(120);
+
+/// Takes the write lock at once, so that no reader turns writer half-way and fails.
+const BEGIN: &str = "BEGIN IMMEDIATE";
 
 /// Write-ahead log, a fsync for each commit, foreign keys, at most 64 MiB of log kept after a checkpoint.
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
@@ -68,9 +71,34 @@ pub(crate) async fn open(path: &Path) -> Result<(AnyPool, AnyPool), StoreError> 
     create(path)?;
     let url = sqlite_url(path);
     let failed = |source| StoreError::Open { url: url.clone(), source };
-    let writer = pool(WRITER, 1).connect(&url).await.map_err(failed)?;
+    // Without a pool first: a pool tries a damaged file again and again until its waiting time is over.
+    let mut first = AnyConnection::connect(&url).await.map_err(failed)?;
+    first.execute(WRITER).await.map_err(failed)?;
+    first.close().await.map_err(failed)?;
+    let writer = pool(WRITER, 1).connect_lazy(&url).map_err(failed)?;
     let readers = pool(READER, READERS_MAX).connect_lazy(&url).map_err(failed)?;
     Ok((readers, writer))
+}
+
+/// Starts a write transaction.
+///
+/// When the disk is full SQLite ends a transaction by itself, and the library still counts it as open: such a
+/// connection is closed and replaced, or nothing would ever be written again.
+pub(crate) async fn begin(writer: &AnyPool) -> Result<Tx, StoreError> {
+    match writer.begin_with(BEGIN).await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            let connection = writer.acquire().await?;
+            if connection.is_in_transaction() {
+                tracing::warn!("database connection replaced after a failed transaction");
+                // It is given up: how its end goes does not matter.
+                let _ = connection.close().await;
+            } else {
+                drop(connection);
+            }
+            Ok(Tx::new(writer.begin_with(BEGIN).await?))
+        }
+        begun => Ok(Tx::new(begun?)),
+    }
 }
 
 fn pool(settings: &'static str, connections: u32) -> AnyPoolOptions {

@@ -63,7 +63,7 @@ impl Store {
     /// When the turn does not come within 30 seconds or the database is gone.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         match self.kind {
-            Kind::Sqlite => Ok(Tx::new(self.writers.begin_with("BEGIN IMMEDIATE").await?)),
+            Kind::Sqlite => sqlite::begin(&self.writers).await,
             Kind::Postgres => {
                 let mut transaction = self.writers.begin().await?;
                 sqlx::query(postgres::WRITER_LOCK).execute(&mut *transaction).await?;

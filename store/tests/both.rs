@@ -1,0 +1,214 @@
+//! What holds on SQLite and on PostgreSQL alike.
+
+use std::os::unix::fs::PermissionsExt;
+
+use sqlx::Row;
+use store::testing::{self, TestStore};
+use store::{Kind, Store, StoreError};
+
+async fn stores() -> Vec<TestStore> {
+    let stores = testing::stores().await.unwrap();
+    if stores.len() < 2 {
+        eprintln!("PostgreSQL is not tested: {} is not set", testing::POSTGRES_VARIABLE);
+    }
+    stores
+}
+
+async fn make_table(store: &Store) {
+    let mut tx = store.begin().await.unwrap();
+    sqlx::query("CREATE TABLE sample (id TEXT NOT NULL PRIMARY KEY, number BIGINT, text TEXT, ratio DOUBLE PRECISION)")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    sqlx::query("CREATE TABLE part (id TEXT NOT NULL PRIMARY KEY, sample TEXT NOT NULL REFERENCES sample (id))")
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn values_come_back_as_they_went_in() {
+    for store in stores().await {
+        make_table(&store).await;
+        let mut tx = store.begin().await.unwrap();
+        for (id, number, text, ratio) in [
+            ("a", Some(i64::MAX), Some("Bến Nghé"), Some(0.5)),
+            ("b", Some(i64::MIN), Some(""), Some(-1e300)),
+            ("c", None, None, None),
+        ] {
+            sqlx::query("INSERT INTO sample (id, number, text, ratio) VALUES ($1, $2, $3, $4)")
+                .bind(id)
+                .bind::<Option<i64>>(number)
+                .bind::<Option<&str>>(text)
+                .bind::<Option<f64>>(ratio)
+                .execute(&mut *tx)
+                .await
+                .unwrap();
+        }
+        tx.commit().await.unwrap();
+        let rows = sqlx::query("SELECT id, number, text, ratio FROM sample ORDER BY id")
+            .fetch_all(store.pool())
+            .await
+            .unwrap();
+        let found: Vec<(String, Option<i64>, Option<String>, Option<f64>)> =
+            rows.iter().map(|row| (row.get(0), row.get(1), row.get("text"), row.get(3))).collect();
+        assert_eq!(found[0], ("a".into(), Some(i64::MAX), Some("Bến Nghé".into()), Some(0.5)));
+        assert_eq!(found[1], ("b".into(), Some(i64::MIN), Some(String::new()), Some(-1e300)));
+        assert_eq!(found[2], ("c".into(), None, None, None));
+        let count: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM sample").fetch_one(store.pool()).await.unwrap();
+        let sum: i64 = sqlx::query_scalar("SELECT CAST(SUM(number) AS BIGINT) FROM sample WHERE id <> $2 OR id = $1")
+            .bind("a")
+            .bind("b")
+            .fetch_one(store.pool())
+            .await
+            .unwrap();
+        assert_eq!((count, sum), (3, i64::MAX));
+    }
+}
+
+#[tokio::test]
+async fn a_dropped_transaction_leaves_no_trace() {
+    for store in stores().await {
+        let mut tx = store.begin().await.unwrap();
+        tx.set_meta("colour", "red").await.unwrap();
+        drop(tx);
+        assert_eq!(store.meta("colour").await.unwrap(), None);
+        let mut tx = store.begin().await.unwrap();
+        tx.set_meta("colour", "green").await.unwrap();
+        tx.rollback().await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        tx.set_meta("colour", "blue").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(store.meta("colour").await.unwrap().as_deref(), Some("blue"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_take_turns() {
+    for store in stores().await {
+        let mut tx = store.begin().await.unwrap();
+        tx.set_meta("counter", "0").await.unwrap();
+        tx.commit().await.unwrap();
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let store = store.store().clone();
+                tokio::spawn(async move {
+                    for _ in 0..5 {
+                        let mut tx = store.begin().await.unwrap();
+                        let value: String = sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
+                            .bind("counter")
+                            .fetch_one(&mut *tx)
+                            .await
+                            .unwrap();
+                        tx.set_meta("counter", &(value.parse::<u32>().unwrap() + 1).to_string()).await.unwrap();
+                        tx.commit().await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(store.meta("counter").await.unwrap().as_deref(), Some("40"));
+    }
+}
+
+#[tokio::test]
+async fn references_are_kept_whole() {
+    for store in stores().await {
+        make_table(&store).await;
+        let mut tx = store.begin().await.unwrap();
+        let refused =
+            sqlx::query("INSERT INTO part (id, sample) VALUES ('p', 'nowhere')").execute(&mut *tx).await.unwrap_err();
+        assert!(refused.as_database_error().unwrap().is_foreign_key_violation(), "{refused}");
+        drop(tx);
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query("INSERT INTO sample (id) VALUES ('s')").execute(&mut *tx).await.unwrap();
+        let twice = sqlx::query("INSERT INTO sample (id) VALUES ('s')").execute(&mut *tx).await.unwrap_err();
+        assert!(twice.as_database_error().unwrap().is_unique_violation(), "{twice}");
+    }
+}
+
+#[tokio::test]
+async fn data_outlives_the_handle() {
+    for store in stores().await {
+        let mut tx = store.begin().await.unwrap();
+        tx.set_meta("colour", "blue").await.unwrap();
+        tx.commit().await.unwrap();
+        store.close().await;
+        let again = Store::open(store.url()).await.unwrap();
+        assert_eq!(again.meta("colour").await.unwrap().as_deref(), Some("blue"));
+        again.writable().await.unwrap();
+        again.close().await;
+        assert!(again.writable().await.is_err(), "a closed store takes no writes");
+    }
+}
+
+#[tokio::test]
+async fn stores_for_tests_are_empty_and_apart() {
+    let (left, right) = (stores().await, stores().await);
+    for (left, right) in left.iter().zip(&right) {
+        assert_eq!(left.kind(), right.kind());
+        let mut tx = left.begin().await.unwrap();
+        tx.set_meta("colour", "blue").await.unwrap();
+        // A writer of one schema does not wait for a writer of another.
+        right.writable().await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(right.meta("colour").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn sqlite_readers_cannot_write() {
+    let store = testing::sqlite().await.unwrap();
+    assert_eq!(store.kind(), Kind::Sqlite);
+    let refused = sqlx::query("DELETE FROM meta").execute(store.pool()).await.unwrap_err();
+    assert!(refused.to_string().contains("readonly"), "{refused}");
+}
+
+#[tokio::test]
+async fn sqlite_files_belong_to_their_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dữ liệu/a?b.db");
+    let store = Store::open(&store::sqlite_url(&path)).await.unwrap();
+    store.writable().await.unwrap();
+    for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{file:?}");
+    }
+    let mode = std::fs::metadata(path.parent().unwrap()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.db");
+    std::fs::write(&path, [0x42; 8192]).unwrap();
+    let refused = Store::open(&store::sqlite_url(&path)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Open { .. }), "{refused}");
+}
+
+#[tokio::test]
+async fn foreign_addresses_are_refused() {
+    for url in ["", "mysql://u:p@h/d", "sqlite::memory:", "sqlite://", "/var/lib/x.db"] {
+        let refused = Store::open(url).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Address { .. }), "{url}: {refused}");
+        assert!(!refused.to_string().contains("u:p"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_is_not_writable() {
+    let store = testing::sqlite().await.unwrap();
+    // SQLite's own bound stands for the end of the disk: it gives the same refusal.
+    let mut tx = store.begin().await.unwrap();
+    sqlx::query("PRAGMA max_page_count = 1").fetch_all(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.begin().await.unwrap();
+    let refused = tx.set_meta("big", &"x".repeat(1 << 20)).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Sql(_)), "{refused}");
+    drop(tx);
+    store.writable().await.unwrap();
+}
