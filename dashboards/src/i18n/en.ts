@@ -58,6 +58,7 @@ export const en = {
   "setup.error.short": "Use at least 12 characters.",
   "setup.error.differ": "The two passwords differ.",
   "setup.error.name": "Only letters, digits and . _ - @ are possible.",
+  "setup.refused": "The server refused this: {reason}",
   "setup.done": "Administrator {name} is ready.",
 
   "signin.title": "Sign in",

@@ -60,6 +60,7 @@ export const vi: Catalogue = {
   "setup.error.short": "Cần ít nhất 12 ký tự.",
   "setup.error.differ": "Hai mật khẩu không giống nhau.",
   "setup.error.name": "Chỉ dùng chữ cái, chữ số và . _ - @.",
+  "setup.refused": "Máy chủ từ chối: {reason}",
   "setup.done": "Quản trị viên {name} đã sẵn sàng.",
 
   "signin.title": "Đăng nhập",

@@ -31,10 +31,16 @@ function find(key: string): (() => void) | undefined {
   return undefined;
 }
 
+/** Enter belongs to the link, button or row that has the focus. */
+function owned(event: KeyboardEvent): boolean {
+  const target = event.target;
+  return event.key === "Enter" && target instanceof Element && target !== document.body && target.id !== "main";
+}
+
 export function onKey(event: KeyboardEvent): void {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.key !== "Escape" && (!preferences.singleKeys || writing(event.target))) return;
-  if (document.querySelector("dialog[open]")) return;
+  if (document.querySelector("dialog[open]") || owned(event)) return;
   const now = performance.now();
   const pair = first && first.until > now ? find(`${first.key} ${event.key}`) : undefined;
   first = undefined;

@@ -1,8 +1,7 @@
 // Times for the eye: short in lists, whole in tooltips, always with the zone that the analyst chose.
-import { locale } from "../i18n";
+import { locale, t } from "../i18n";
 import { preferences } from "../state/preferences.svelte";
 import { isRelative, quickOf, type Range, type Zone } from "./range";
-import { t } from "../i18n";
 
 const kept = new Map<string, Intl.DateTimeFormat>();
 
@@ -16,32 +15,41 @@ function format(ms: number, options: Intl.DateTimeFormatOptions, zone: Zone = pr
   return made.format(ms);
 }
 
-const DAY: Intl.DateTimeFormatOptions = { day: "2-digit", month: "2-digit" };
-const DATE: Intl.DateTimeFormatOptions = { ...DAY, year: "numeric" };
+const DATE: Intl.DateTimeFormatOptions = { day: "2-digit", month: "2-digit", year: "numeric" };
 const MINUTE: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit" };
 const SECOND: Intl.DateTimeFormatOptions = { ...MINUTE, second: "2-digit" };
+
+/** `22/11/2026`, alike in both languages. */
+function date(ms: number): string {
+  return format(ms, DATE).replace(/-/g, "/");
+}
+
+/** `22/11`. */
+function day(ms: number): string {
+  return date(ms).slice(0, 5);
+}
 
 /** `14:05:12` today, `21/11 14:05` this year, with the year before that. */
 export function short(text: string, now = Date.now()): string {
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return text;
-  if (format(ms, DATE) === format(now, DATE)) return format(ms, SECOND);
-  const sameYear = format(ms, { year: "numeric" }) === format(now, { year: "numeric" });
-  return `${format(ms, sameYear ? DAY : DATE)} ${format(ms, MINUTE)}`;
+  if (date(ms) === date(now)) return format(ms, SECOND);
+  const sameYear = date(ms).slice(6) === date(now).slice(6);
+  return `${sameYear ? day(ms) : date(ms)} ${format(ms, MINUTE)}`;
 }
 
 /** `22/11/2026 14:05:12.345`, for rows of events. */
 export function precise(text: string): string {
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return text;
-  return `${format(ms, DAY)} ${format(ms, { ...SECOND, fractionalSecondDigits: 3 })}`;
+  return `${day(ms)} ${format(ms, { ...SECOND, fractionalSecondDigits: 3 })}`;
 }
 
 /** Date and time with the zone, and the same in UTC: the tooltip. */
 export function whole(text: string): string {
   const ms = Date.parse(text);
   if (Number.isNaN(ms)) return text;
-  const local = `${format(ms, DATE)} ${format(ms, SECOND)} ${preferences.zone === "UTC" ? "UTC" : "UTC+7"}`;
+  const local = `${date(ms)} ${format(ms, SECOND)} ${preferences.zone === "UTC" ? "UTC" : "UTC+7"}`;
   return preferences.zone === "UTC" ? local : `${local} · ${text}`;
 }
 
@@ -49,8 +57,8 @@ export function whole(text: string): string {
 export function moment(ms: number, spanMs: number): string {
   if (spanMs <= 3_600_000) return format(ms, SECOND);
   if (spanMs <= 26 * 3_600_000) return format(ms, MINUTE);
-  if (spanMs <= 8 * 86_400_000) return `${format(ms, DAY)} ${format(ms, MINUTE)}`;
-  return format(ms, spanMs > 300 * 86_400_000 ? DATE : DAY);
+  if (spanMs <= 8 * 86_400_000) return `${day(ms)} ${format(ms, MINUTE)}`;
+  return spanMs > 300 * 86_400_000 ? date(ms) : day(ms);
 }
 
 /** A range as the button of the picker shows it. */
@@ -63,7 +71,7 @@ export function rangeText(range: Range): string {
 function edge(text: string): string {
   if (isRelative(text)) return text;
   const ms = Date.parse(text);
-  return `${format(ms, DAY)} ${format(ms, SECOND)}`;
+  return `${day(ms)} ${format(ms, SECOND)}`;
 }
 
 /** A moment as the picker's box takes it back. */
