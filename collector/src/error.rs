@@ -159,3 +159,49 @@ pub enum SourceError {
         source: io::Error,
     },
 }
+
+/// A file given to import or to offline detection cannot be read, or not to its end.
+#[derive(Debug, Error)]
+pub enum FileError {
+    /// The system said no.
+    #[error("`{path}`: cannot {doing}", path = path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// It grows out of all proportion when it is unpacked.
+    #[error(
+        "`{path}` unpacks to more than {expanded} bytes from {packed}: refused as a decompression bomb; unpack it yourself if it is none",
+        path = path.display()
+    )]
+    Bomb {
+        /// On which file.
+        path: PathBuf,
+        /// Bytes out so far.
+        expanded: u64,
+        /// Bytes in so far.
+        packed: u64,
+    },
+    /// A kind of file that holds no log lines as they are.
+    #[error("`{path}` is {what}; {way_out}", path = path.display())]
+    Foreign {
+        /// On which file.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+        /// What to do.
+        way_out: &'static str,
+    },
+    /// A Windows event log is damaged at one place; reading goes on behind it.
+    #[error("`{path}`: a part of the Windows event log cannot be read", path = path.display())]
+    Evtx {
+        /// On which file.
+        path: PathBuf,
+        /// What the reader said.
+        source: Box<evtx::err::EvtxError>,
+    },
+}

@@ -4,11 +4,16 @@
 //! then decoded by the pipeline. Nothing is thrown away because it was not understood; what a protocol forces us to
 //! drop is counted by source.
 
+pub mod decode;
 mod error;
+pub mod file;
+mod normalise;
+pub mod pipeline;
 mod record;
 pub mod sites;
 pub mod source;
 pub mod spool;
 
-pub use error::{IntakeError, SitesError, SourceError, SpoolError};
+pub use error::{FileError, IntakeError, SitesError, SourceError, SpoolError};
+pub use pipeline::{Pipeline, PipelineSettings};
 pub use record::{Format, Record};

@@ -1,0 +1,134 @@
+//! From the names of a format to the names of ECS. Each file maps one format; values are copied, not moved, so that what
+//! the sender wrote can be found under the sender's names too.
+
+pub(crate) mod access;
+pub(crate) mod auth;
+pub(crate) mod cef;
+pub(crate) mod journald;
+pub(crate) mod json;
+pub(crate) mod lgsp;
+pub(crate) mod netfilter;
+pub(crate) mod pairs;
+pub(crate) mod suricata;
+pub(crate) mod windows;
+
+use std::net::IpAddr;
+
+use event::{Event, EventFull, Value};
+
+/// A syslog message of which only the header is understood.
+pub(crate) fn plain(event: &mut Event) -> Result<(), EventFull> {
+    dataset("system.syslog", event)
+}
+
+/// Sets `event.dataset` and, from the part before its dot, `event.module`, unless a narrower one is set.
+pub(crate) fn dataset(name: &str, event: &mut Event) -> Result<(), EventFull> {
+    if event.has("event.dataset") {
+        return Ok(());
+    }
+    event.push("event.dataset", name)?;
+    event.set_default("event.module", name.split('.').next().unwrap_or(name))
+}
+
+/// What happened, in ECS words: `event.category` and the members of `event.type`.
+pub(crate) fn classify(category: &str, types: &[&str], event: &mut Event) -> Result<(), EventFull> {
+    if event.has("event.category") {
+        return Ok(());
+    }
+    event.push("event.category", category)?;
+    types.iter().try_for_each(|one| event.push("event.type", *one))
+}
+
+/// Copies each `from` to `to` where the event has the one and not the other.
+pub(crate) fn copies(pairs: &[(&str, &str)], event: &mut Event) -> Result<(), EventFull> {
+    pairs.iter().try_for_each(|(from, to)| event.copy(from, to))
+}
+
+/// Copies an address: `to_ip` when it is one, v4-mapped addresses as v4; `to_name` otherwise.
+pub(crate) fn address(from: &str, to_ip: &str, to_name: &str, event: &mut Event) -> Result<(), EventFull> {
+    let Some(text) = event.get_str(from) else { return Ok(()) };
+    let mapped = text.strip_prefix("::ffff:").or_else(|| text.strip_prefix("::FFFF:")).filter(|rest| is_ip(rest));
+    if mapped.is_some() {
+        let plain = mapped.map(str::to_owned);
+        return plain.map_or(Ok(()), |text| event.set_default(to_ip, text.as_str()));
+    }
+    match is_ip(text) {
+        true => event.copy(from, to_ip),
+        false if matches!(text, "" | "-" | "LOCAL" | "N/A") => Ok(()),
+        false => event.copy(from, to_name),
+    }
+}
+
+/// Copies a whole number that is written as text, hexadecimal with `0x` or plain, as a number.
+pub(crate) fn number(from: &str, to: &str, event: &mut Event) -> Result<(), EventFull> {
+    let number = match event.get(from) {
+        Some(Value::Int(number)) => Some(number),
+        Some(Value::Str(text)) => match text.strip_prefix("0x") {
+            Some(digits) => i64::from_str_radix(digits, 16).ok(),
+            None => text.trim_ascii().parse().ok(),
+        },
+        _ => None,
+    };
+    number.map_or(Ok(()), |number| event.set_default(to, number))
+}
+
+/// Splits `url.original` into `url.path`, `url.query` and, where it has them, `url.scheme` and `url.domain`.
+pub(crate) fn url(event: &mut Event) -> Result<(), EventFull> {
+    let Some(original) = event.get_str("url.original") else { return Ok(()) };
+    let whole = original.to_owned();
+    let mut rest = whole.as_str();
+    if let Some((scheme, after)) =
+        rest.split_once("://").filter(|(scheme, _)| scheme.bytes().all(|byte| byte.is_ascii_alphabetic()))
+    {
+        let end = after.find(['/', '?', '#']).unwrap_or(after.len());
+        let (domain, path) = after.split_at_checked(end).unwrap_or((after, ""));
+        event.set_default("url.scheme", scheme)?;
+        event.set_default("url.domain", domain)?;
+        rest = path;
+    }
+    let rest = rest.split('#').next().unwrap_or(rest);
+    let (path, query) = rest.split_once('?').map_or((rest, None), |(path, query)| (path, Some(query)));
+    if !path.is_empty() {
+        event.set_default("url.path", path)?;
+    }
+    query.map_or(Ok(()), |query| event.set_default("url.query", query))
+}
+
+/// Whether `text` is an IPv4 or IPv6 address.
+pub(crate) fn is_ip(text: &str) -> bool {
+    // Cheap before exact: most texts asked about are addresses.
+    let shaped = |byte: u8| byte.is_ascii_hexdigit() || byte == b'.' || byte == b':';
+    text.len() <= 45 && text.bytes().all(shaped) && text.parse::<IpAddr>().is_ok()
+}
+
+/// The outcome that a device's word for what it did means.
+pub(crate) fn outcome(word: &str) -> Option<&'static str> {
+    const SUCCESS: [&str; 14] = [
+        "allow",
+        "allowed",
+        "accept",
+        "accepted",
+        "permit",
+        "permitted",
+        "pass",
+        "passed",
+        "success",
+        "succeeded",
+        "ok",
+        "close",
+        "start",
+        "established",
+    ];
+    const FAILURE: [&str; 14] = [
+        "deny", "denied", "drop", "dropped", "block", "blocked", "reject", "rejected", "reset", "fail", "failed",
+        "failure", "error", "timeout",
+    ];
+    let is = |known: &&str| known.eq_ignore_ascii_case(word);
+    if SUCCESS.iter().any(|known| is(&known)) {
+        return Some("success");
+    }
+    FAILURE.iter().any(|known| is(&known)).then_some("failure")
+}
+
+#[cfg(test)]
+mod tests;

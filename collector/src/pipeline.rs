@@ -1,0 +1,182 @@
+//! From a record to an event: attribution, decoding, ECS names, time. The order of the steps and nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use event::{Event, EventFull, EventId, Origin, SourceId, Timestamp};
+use jiff::tz::TimeZone;
+
+use crate::decode::memory::{Memory, Seen};
+use crate::decode::{self, Claim, Dates, Decoded, SourceFormats};
+use crate::{Record, normalise};
+
+/// Longest record that is decoded, in bytes; of a longer one the beginning is kept and `metrosoc.truncated` says so.
+pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Longest record that is kept in base64 beside its text when it is not UTF-8.
+const BASE64_BYTES_MAX: usize = 64 * 1024;
+
+/// How times that lack something are read, and which are believed.
+#[derive(Debug, Clone)]
+pub struct PipelineSettings {
+    /// The zone of times that name none; `Asia/Ho_Chi_Minh` by default.
+    pub zone: TimeZone,
+    /// The year of times that name none; `None` (the default) takes the latest one not after the time of receipt.
+    pub year: Option<i16>,
+    /// The earliest time that is believed; 1990 by default.
+    pub oldest: Timestamp,
+    /// How far after its receipt an event may claim to be; a day by default.
+    pub ahead_max: Duration,
+    /// Zone and year of single sources, which come before those above.
+    pub sources: HashMap<SourceId, SourceDates>,
+}
+
+/// A source's own zone and year.
+#[derive(Debug, Clone, Default)]
+pub struct SourceDates {
+    /// The zone of its times that name none.
+    pub zone: Option<TimeZone>,
+    /// The year of its times that name none.
+    pub year: Option<i16>,
+}
+
+impl Default for PipelineSettings {
+    fn default() -> Self {
+        // The zone's rules are compiled in, so that a machine without zone files reads the same times.
+        let zone = TimeZone::get("Asia/Ho_Chi_Minh").unwrap_or(TimeZone::UTC);
+        Self {
+            zone,
+            year: None,
+            oldest: Timestamp::from_secs(631_152_000),
+            ahead_max: Duration::from_secs(86_400),
+            sources: HashMap::new(),
+        }
+    }
+}
+
+/// Turns records into events. One is enough for all threads.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: PipelineSettings,
+    memory: Memory,
+}
+
+impl Pipeline {
+    /// A pipeline that has seen nothing yet. Install the metrics recorder before its first record.
+    pub fn new(settings: PipelineSettings) -> Self {
+        Self { settings, memory: Memory::default() }
+    }
+
+    /// Fills `event` with what `record` says; what it held before is gone. Never fails: what no decoder understands is
+    /// kept whole with `event.kind: pipeline_error`.
+    pub fn event(&self, id: EventId, record: &Record, event: &mut Event) {
+        event.clear();
+        event.id = id;
+        event.received = record.received;
+        event.origin = Some(Arc::clone(&record.origin));
+        let seen = self.memory.of(&record.origin.source);
+        if self.fill(record, &seen, event).is_err() {
+            // Only a record that multiplies its text gets here; what was read before that is kept.
+            tracing::warn!(source = %record.origin.source, %id, "event reached its bounds");
+        }
+    }
+
+    /// What every source sent since the start: formats, and records that nothing understood.
+    pub fn sources(&self) -> Vec<SourceFormats> {
+        self.memory.list()
+    }
+
+    fn fill(&self, record: &Record, seen: &Seen, event: &mut Event) -> Result<(), EventFull> {
+        let bytes = record.bytes.get(..RECORD_BYTES_MAX).unwrap_or(&record.bytes);
+        let text = String::from_utf8_lossy(bytes);
+        attribute(&record.origin, event)?;
+        event.push("event.ingested", stamp(record.received).as_str())?;
+        event.push("event.original", &*text)?;
+        if matches!(text, std::borrow::Cow::Owned(_)) {
+            let whole = bytes.get(..BASE64_BYTES_MAX).unwrap_or(bytes);
+            event.push("metrosoc.original_base64", base64::engine::general_purpose::STANDARD.encode(whole).as_str())?;
+        }
+        if record.truncated || bytes.len() < record.bytes.len() {
+            seen.truncated();
+            event.push("metrosoc.truncated", true)?;
+        }
+        let dates = self.dates(record);
+        let mark = event.mark();
+        let decoded = match decode::decode(&text, &dates, seen.last(), event) {
+            Ok(decoded) => decoded,
+            Err(EventFull) => {
+                event.rewind(mark);
+                Decoded { format: None, time: None, fault: Some("the record has more fields than an event can hold") }
+            }
+        };
+        self.conclude(&decoded, seen, event)?;
+        self.settle_time(decoded.time, record.received, seen, event)
+    }
+
+    fn dates(&self, record: &Record) -> Dates<'_> {
+        let own = self.settings.sources.get(&record.origin.source);
+        Dates {
+            zone: own.and_then(|own| own.zone.as_ref()).unwrap_or(&self.settings.zone),
+            year: own.and_then(|own| own.year).or(self.settings.year),
+            received: record.received,
+        }
+    }
+
+    fn conclude(&self, decoded: &Decoded<'_>, seen: &Seen, event: &mut Event) -> Result<(), EventFull> {
+        let Some(format) = decoded.format else {
+            let fault = decoded.fault.unwrap_or("no decoder knows this form");
+            seen.not_understood(fault);
+            event.push("event.kind", "pipeline_error")?;
+            event.push("error.message", fault)?;
+            event.copy("event.original", "message")?;
+            return normalise::dataset("unknown", event);
+        };
+        self.memory.understood(seen, format);
+        event.push("event.kind", "event")?;
+        normalise::dataset(decode::format_name(format), event)
+    }
+
+    /// The sender's time where it can be true; its text in `metrosoc.time.rejected` where it cannot.
+    fn settle_time(
+        &self,
+        claim: Option<Claim<'_>>,
+        received: Timestamp,
+        seen: &Seen,
+        event: &mut Event,
+    ) -> Result<(), EventFull> {
+        let latest = received.plus(self.settings.ahead_max);
+        let believed = |time: &Timestamp| (self.settings.oldest..=latest).contains(time);
+        if let Some(claim) = claim {
+            event.claimed = claim.time.filter(believed);
+            if event.claimed.is_none() {
+                seen.absurd_time();
+                let text: String = claim.text.chars().take(64).collect();
+                event.push("metrosoc.time.rejected", text.as_str())?;
+            }
+        }
+        event.push("@timestamp", stamp(event.timestamp()).as_str())
+    }
+}
+
+/// Where the record came from, which is ours to say and not the text's.
+fn attribute(origin: &Origin, event: &mut Event) -> Result<(), EventFull> {
+    event.push("metrosoc.site.id", origin.site.as_str())?;
+    if let Some(agency) = &origin.agency {
+        event.push("metrosoc.agency.id", agency.as_str())?;
+    }
+    event.push("metrosoc.site.known_by", origin.known_by.as_str())?;
+    event.push("metrosoc.source.id", origin.source.as_str())?;
+    event.push("metrosoc.transport", origin.transport.as_str())?;
+    match origin.peer {
+        Some(peer) => event.push("log.source.address", peer.to_string().as_str()),
+        None => Ok(()),
+    }
+}
+
+fn stamp(time: Timestamp) -> String {
+    time.to_string()
+}
+
+#[cfg(test)]
+mod tests;
