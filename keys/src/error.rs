@@ -115,7 +115,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn file(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self + use<> {
         let path = path.to_owned();
         |source| Self::File { path, source }
     }

@@ -1,0 +1,257 @@
+//! The handle: append, read, prove.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use event::{Clock, Signer};
+use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::disk::Gate;
+use crate::segment::{self, Lines, Next};
+use crate::tree::TreeReader;
+use crate::walk::Key;
+use crate::writer::{Request, Writer};
+use crate::{
+    EMPTY_ROOT, Entry, Fault, Hash, LedgerError, Line, Proof, SignedCheckpoint, StoredEntry, open, parse_line,
+};
+
+/// Entries that one [`Ledger::read`] gives at most.
+pub const READ_MAX: u64 = 10_000;
+
+/// Appends that wait; further ones wait for a place.
+const WAITING_MAX: usize = 4096;
+/// A segment that is longer is followed by a new one.
+const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// That an entry is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Its place.
+    pub index: u64,
+}
+
+/// What was put right when the ledger was opened; each is also an entry (`ledger_repair`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repair {
+    /// A crash left bytes behind the last checkpoint; they were never acknowledged and are gone.
+    TornEnd {
+        /// How many.
+        bytes: u64,
+        /// Entries before them.
+        after: u64,
+    },
+    /// The stored tree did not agree and was made anew from the entries.
+    Tree,
+    /// The newest checkpoint was unreadable and was written anew: a cut end would not have been noticed.
+    Checkpoint {
+        /// What was wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// What readers see: the durable state.
+#[derive(Debug)]
+pub(crate) struct Head {
+    pub(crate) signed: Option<SignedCheckpoint>,
+    pub(crate) segments: Vec<u64>,
+}
+
+/// Handle to an open ledger; clones share it. The last one to go ends the writer.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    directory: PathBuf,
+    head: Arc<RwLock<Head>>,
+    repairs: Vec<Repair>,
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Ledger {
+    /// Opens the ledger in a directory, made when it is missing, and repairs what a crash left behind.
+    ///
+    /// # Errors
+    /// When it is open elsewhere, was signed by another key, is damaged, or the disk refuses.
+    pub fn open(directory: &Path, signer: Arc<dyn Signer>, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
+        Self::open_with(directory, signer, clock, (Gate::open(), SEGMENT_BYTES_MAX))
+    }
+
+    pub(crate) fn open_with(
+        directory: &Path,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        settings: (Gate, u64),
+    ) -> Result<Self, LedgerError> {
+        let key = Key { name: signer.name().to_owned(), public_key: signer.public_key().to_vec() };
+        let mut loaded = open::load(directory, &key)?;
+        let repairs = std::mem::take(&mut loaded.repairs);
+        let signed = loaded.sealed.checkpoint.clone();
+        let head = Arc::new(RwLock::new(Head { signed, segments: loaded.segments.clone() }));
+        let mut writer = Writer::new(directory, signer, clock, Arc::clone(&head), loaded, settings)?;
+        if !repairs.is_empty() {
+            tracing::warn!(?repairs, "ledger repaired");
+            let entries: Vec<_> = repairs.iter().map(Repair::entry).collect();
+            writer.append(&entries)?;
+        }
+        let (requests, receiver) = mpsc::channel(WAITING_MAX);
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(receiver));
+        let writer = Some(thread.map_err(LedgerError::disk(directory))?);
+        let shared = Shared { directory: directory.to_owned(), head, repairs, requests: Some(requests), writer };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Appends an entry; answers when it is durable, together with all that were waiting with it.
+    ///
+    /// A caller who gives up waiting may find the entry in the ledger nevertheless.
+    ///
+    /// # Errors
+    /// When the entry breaks a bound or the disk refuses. Then nothing was recorded, and what the entry would have
+    /// said must not be done.
+    pub async fn append(&self, entry: Entry) -> Result<Receipt, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
+        requests.send(Request::Append(entry, answer)).await.map_err(|_| LedgerError::Closed)?;
+        answered.await.unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// [`Ledger::append`] for threads outside the runtime.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn append_blocking(&self, entry: Entry) -> Result<Receipt, LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
+        requests.blocking_send(Request::Append(entry, answer)).map_err(|_| LedgerError::Closed)?;
+        answered.blocking_recv().unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// Whether the disk takes writes, found out by writing; for readiness.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn writable(&self) -> Result<(), LedgerError> {
+        let (answer, answered) = oneshot::channel();
+        let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
+        requests.send(Request::Probe(answer)).await.map_err(|_| LedgerError::Closed)?;
+        answered.await.unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// How many entries are durable.
+    pub fn len(&self) -> u64 {
+        self.checkpoint().map_or(0, |signed| signed.checkpoint.size)
+    }
+
+    /// Whether there is no entry yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The root of the tree over all of them.
+    pub fn root(&self) -> Hash {
+        self.checkpoint().map_or(EMPTY_ROOT, |signed| signed.checkpoint.root)
+    }
+
+    /// The newest checkpoint; `None` before the first entry. Its note is what others keep.
+    pub fn checkpoint(&self) -> Option<SignedCheckpoint> {
+        self.shared.head.read().unwrap_or_else(PoisonError::into_inner).signed.clone()
+    }
+
+    /// What was put right when the ledger was opened.
+    pub fn repairs(&self) -> &[Repair] {
+        &self.shared.repairs
+    }
+
+    /// Where the ledger lies, for [`crate::verify`].
+    pub fn directory(&self) -> &Path {
+        &self.shared.directory
+    }
+
+    /// Reads entries, at most [`READ_MAX`] of them; what lies behind the end is left out. Reads files: call it where
+    /// blocking is allowed.
+    ///
+    /// # Errors
+    /// When a file cannot be read or an entry in the range was changed.
+    pub fn read(&self, range: Range<u64>) -> Result<Vec<StoredEntry>, LedgerError> {
+        let (size, segments) = {
+            let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
+            (head.signed.as_ref().map_or(0, |signed| signed.checkpoint.size), head.segments.clone())
+        };
+        let end = range.end.min(size).min(range.start.saturating_add(READ_MAX));
+        let mut entries = Vec::new();
+        let start = segments.partition_point(|first| *first <= range.start).saturating_sub(1);
+        for first in segments.iter().skip(start).take_while(|first| **first < end) {
+            self.read_segment(*first, range.start..end, &mut entries)?;
+        }
+        Ok(entries)
+    }
+
+    fn read_segment(&self, first: u64, wanted: Range<u64>, entries: &mut Vec<StoredEntry>) -> Result<(), LedgerError> {
+        let path = segment::path(&self.shared.directory, first);
+        let mut lines = Lines::open(&path).map_err(LedgerError::disk(&path))?;
+        let mut index = first;
+        while index < wanted.end {
+            let Next::Line(bytes) = lines.next().map_err(LedgerError::disk(&path))? else { break };
+            if bytes.starts_with(b"# ") {
+                continue;
+            }
+            if wanted.contains(&index) {
+                let changed = |reason| Fault::Changed { index, file: segment::name(first), reason };
+                match parse_line(bytes).map_err(changed)? {
+                    Line::Entry(entry) if entry.index == index => entries.push(entry),
+                    Line::Entry(entry) => {
+                        let found = entry.index;
+                        return Err(Fault::OutOfOrder { expected: index, found, file: segment::name(first) }.into());
+                    }
+                    Line::Checkpoint { .. } => {}
+                }
+            }
+            index += 1;
+        }
+        Ok(())
+    }
+
+    /// Proves that an entry is under the newest checkpoint.
+    ///
+    /// # Errors
+    /// When there is no such entry or the stored tree cannot be read.
+    pub fn prove(&self, index: u64) -> Result<Proof, LedgerError> {
+        let signed = self.checkpoint().ok_or(LedgerError::Absent { index, size: 0 })?;
+        let size = signed.checkpoint.size;
+        if index >= size {
+            return Err(LedgerError::Absent { index, size });
+        }
+        let reader = TreeReader::new(&self.shared.directory);
+        let tree = crate::tree::directory(&self.shared.directory);
+        let leaf = reader.leaf(index).map_err(LedgerError::disk(&tree))?;
+        let path = reader.path(index, size).map_err(LedgerError::disk(&tree))?;
+        Ok(Proof { index, leaf, path, note: signed.note() })
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take() {
+            // It ends after what waits is written.
+            let _ = writer.join();
+        }
+    }
+}
+
+impl Repair {
+    fn entry(&self) -> Entry {
+        let (object, detail) = match self {
+            Self::TornEnd { bytes, after } => ("torn_end", json!({ "bytes": bytes, "after": after })),
+            Self::Tree => ("tree", json!({})),
+            Self::Checkpoint { reason } => ("checkpoint", json!({ "reason": reason })),
+        };
+        Entry::new("metrosoc", "ledger_repair", object, detail)
+    }
+}
