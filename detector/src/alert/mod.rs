@@ -1,1 +1,95 @@
-//! Alerts.
+//! Alerts: findings grouped, stored with the detector's position, listed and changed under a permit.
+//!
+//! [`group`] decides what belongs together, [`row`] is the stored form, [`list`] and [`change`] are the two doors.
+
+mod change;
+mod group;
+mod list;
+mod row;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use event::{Clock, EventId, Finding, Trigger};
+use store::Store;
+
+pub use change::AlertChange;
+pub use list::{AlertPage, AlertQuery, HistoryEntry};
+
+use crate::DetectorError;
+use group::{Group, key_of};
+
+/// How long after its last finding an open alert still takes new ones, unless told otherwise.
+pub const WINDOW_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);
+
+const POSITION: &str = "detector_position";
+
+/// The alerts of the platform; clones share them.
+#[derive(Debug, Clone)]
+pub struct Alerts {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    window: Duration,
+}
+
+impl Alerts {
+    /// The alerts in `store`, grouped within [`WINDOW_DEFAULT`].
+    pub fn open(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, window: WINDOW_DEFAULT }
+    }
+
+    /// With another window.
+    #[must_use]
+    pub fn with_window(self, window: Duration) -> Self {
+        Self { window, ..self }
+    }
+
+    /// The next event whose findings are wanted; `None` before the first [`Alerts::take`].
+    ///
+    /// # Errors
+    /// When the store refuses or holds something else than a number.
+    pub async fn position(&self) -> Result<Option<EventId>, DetectorError> {
+        self.store.meta(POSITION).await?.map(|text| read_position(&text)).transpose()
+    }
+
+    /// Takes the findings of the events before `next` and moves the position there, in one transaction.
+    ///
+    /// Findings of events that were taken before are left out, so a replay after a crash never counts twice. Returns one
+    /// trigger for every alert that was made or grew.
+    ///
+    /// # Errors
+    /// When the store refuses; then neither alerts nor position have changed.
+    pub async fn take(&self, findings: &[Finding], next: EventId) -> Result<Vec<Trigger>, DetectorError> {
+        let mut tx = self.store.begin().await?;
+        let position: Option<String> =
+            store::sqlx::query_scalar("SELECT value FROM meta WHERE name = $1").bind(POSITION).fetch_optional(&mut *tx).await?;
+        let position = position.map(|text| read_position(&text)).transpose()?.unwrap_or_default();
+        if next <= position {
+            tx.rollback().await?;
+            return Ok(Vec::new());
+        }
+        let mut groups: Vec<Group> = Vec::new();
+        for finding in findings.iter().filter(|finding| finding.event >= position) {
+            let key = key_of(finding);
+            match groups.iter_mut().find(|group| group.key == key) {
+                Some(group) => group.findings.push(finding),
+                None => groups.push(Group { key, findings: vec![finding] }),
+            }
+        }
+        let mut triggers = Vec::new();
+        for group in groups {
+            triggers.extend(group.store(&mut tx, self.window, self.clock.now()).await?);
+        }
+        tx.set_meta(POSITION, &next.to_string()).await?;
+        tx.commit().await?;
+        Ok(triggers)
+    }
+}
+
+fn read_position(text: &str) -> Result<EventId, DetectorError> {
+    let fault = || DetectorError::Stored { id: POSITION.to_owned(), reason: format!("`{text}` is no number") };
+    text.parse().map(EventId).map_err(|_| fault())
+}
+
+#[cfg(test)]
+mod tests;

@@ -14,7 +14,7 @@ use super::view::{Entry, NameId, Values, View};
 use super::yaml::Node;
 
 /// Most memory of one compiled regular expression, in bytes.
-const REGEX_BYTES_MAX: usize = 2 * 1024 * 1024;
+const REGEX_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest regular expression, in bytes.
 const REGEX_TEXT_BYTES_MAX: usize = 16 * 1024;
 

@@ -1,0 +1,266 @@
+//! Alerts on every store: grouping, positions, scope, masks, paging and changes.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use event::{
+    AgencyId, AlertStatus, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation, Permit, Reach, Role,
+    RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
+};
+use store::testing::stores;
+
+use super::*;
+
+fn finding(event: u64, rule: &str, site: &str, source: &str, secs: i64) -> Finding {
+    Finding {
+        rule: RuleRef {
+            id: RuleId::new(rule).unwrap(),
+            title: format!("Rule 100% {rule}"),
+            level: if rule == "brute" { Level::High } else { Level::Low },
+            tags: vec!["attack.t1110".to_owned()],
+        },
+        event: EventId(event),
+        time: Timestamp::from_secs(secs),
+        entities: Entities {
+            site: Some(SiteId::new(site).unwrap()),
+            agency: Some(AgencyId::new(format!("agency-{site}")).unwrap()),
+            host: Some("srv-1".to_owned()),
+            user: Some("lan".to_owned()),
+            source_ip: source.parse().ok(),
+            destination_ip: None,
+        },
+        known_by: KnownBy::Certificate,
+        matched: vec!["selection".to_owned()],
+    }
+}
+
+fn permit(operation: Operation, object: Object, scope: Scope, masks: Arc<dyn Masks>) -> Permit {
+    Permit::issue(Grant {
+        subject: Subject { name: UserName::new("hoa").unwrap(), role: Role::AnalystTier1, agency: None },
+        purpose: "triage".to_owned(),
+        operation,
+        object,
+        scope,
+        masks,
+        not_after: Timestamp::from_secs(1_000_000),
+        because: Vec::new(),
+    })
+}
+
+fn reader() -> Permit {
+    permit(Operation::Read, Object::Alerts, Scope::all(), Arc::new(NoMasks))
+}
+
+fn writer() -> Permit {
+    permit(Operation::Write, Object::Alerts, Scope::all(), Arc::new(NoMasks))
+}
+
+async fn everywhere<F: AsyncFn(Alerts)>(test: F) {
+    for store in stores().await.unwrap() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000)));
+        test(Alerts::open(store.store().clone(), clock)).await;
+    }
+}
+
+#[tokio::test]
+async fn findings_of_one_attacker_are_one_alert() {
+    everywhere(async |alerts: Alerts| {
+        assert_eq!(alerts.position().await.unwrap(), None);
+        let batch = [
+            finding(1, "brute", "a", "10.0.0.1", 100),
+            finding(2, "brute", "a", "10.0.0.1", 90),
+            finding(3, "brute", "a", "2001:db8::1", 100),
+            finding(4, "other", "a", "10.0.0.1", 100),
+            finding(5, "brute", "b", "10.0.0.1", 100),
+        ];
+        let triggers = alerts.take(&batch, EventId(6)).await.unwrap();
+        assert_eq!(triggers.iter().map(|trigger| trigger.count).collect::<Vec<_>>(), [2, 1, 1, 1]);
+        assert!(triggers[0].authenticated);
+        let mut plain = finding(7, "brute", "a", "10.0.0.1", 200);
+        plain.known_by = KnownBy::Address;
+        let triggers = alerts.take(&[plain], EventId(8)).await.unwrap();
+        assert_eq!((triggers[0].count, triggers[0].authenticated), (3, false));
+        let page = alerts.list(&reader(), &AlertQuery::default()).await.unwrap();
+        assert_eq!((page.total, page.alerts.len(), page.next), (4, 4, None));
+        let alert = &page.alerts[0];
+        assert_eq!((alert.first_seen, alert.last_seen), (Timestamp::from_secs(90), Timestamp::from_secs(200)));
+        assert_eq!(alert.events, [EventId(1), EventId(2), EventId(7)]);
+        assert_eq!(alerts.open_count(&reader()).await.unwrap(), 4);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replay_never_counts_twice() {
+    everywhere(async |alerts: Alerts| {
+        let batch = [finding(1, "brute", "a", "10.0.0.1", 100), finding(2, "brute", "a", "10.0.0.1", 100)];
+        alerts.take(&batch[..1], EventId(2)).await.unwrap();
+        assert!(alerts.take(&batch[..1], EventId(2)).await.unwrap().is_empty());
+        let triggers = alerts.take(&batch, EventId(3)).await.unwrap();
+        assert_eq!(triggers[0].count, 2);
+        assert_eq!(alerts.position().await.unwrap(), Some(EventId(3)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_or_old_alert_takes_nothing_more() {
+    everywhere(async |alerts: Alerts| {
+        let alerts = alerts.with_window(Duration::from_secs(60));
+        let one = alerts.take(&[finding(1, "brute", "a", "10.0.0.1", 100)], EventId(2)).await.unwrap();
+        let late = alerts.take(&[finding(2, "brute", "a", "10.0.0.1", 161)], EventId(3)).await.unwrap();
+        assert_ne!(one[0].alert, late[0].alert);
+        let near = alerts.take(&[finding(3, "brute", "a", "10.0.0.1", 220)], EventId(4)).await.unwrap();
+        assert_eq!((&near[0].alert, near[0].count), (&late[0].alert, 2));
+        let close = AlertChange { status: Some(AlertStatus::ClosedFalse), assignee: None };
+        alerts.update(&writer(), &near[0].alert, close).await.unwrap();
+        let new = alerts.take(&[finding(4, "brute", "a", "10.0.0.1", 221)], EventId(5)).await.unwrap();
+        assert_ne!(new[0].alert, near[0].alert);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn long_alerts_keep_the_first_and_the_last_events() {
+    everywhere(async |alerts: Alerts| {
+        let batch: Vec<_> = (0..150).map(|event| finding(event, "brute", "a", "10.0.0.1", 100)).collect();
+        alerts.take(&batch, EventId(150)).await.unwrap();
+        let page = alerts.list(&reader(), &AlertQuery::default()).await.unwrap();
+        let events = &page.alerts[0].events;
+        assert_eq!((events.len(), events[49], events[50], events[99]), (100, EventId(49), EventId(100), EventId(149)));
+        assert_eq!(page.alerts[0].count, 150);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn filters_and_pages() {
+    everywhere(async |alerts: Alerts| {
+        let batch: Vec<_> = (0..7).map(|n| finding(n, "brute", "a", &format!("10.0.0.{n}"), 100 + n as i64 % 3)).collect();
+        alerts.take(&batch, EventId(7)).await.unwrap();
+        alerts.take(&[finding(7, "other", "b_1", "10.9.9.9", 50)], EventId(8)).await.unwrap();
+        let count = async |query: AlertQuery| alerts.list(&reader(), &query).await.unwrap().total;
+        assert_eq!(count(AlertQuery { level: vec![Level::High], ..AlertQuery::default() }).await, 7);
+        assert_eq!(count(AlertQuery { text: Some("OTHER 100%".into()), ..AlertQuery::default() }).await, 1);
+        assert_eq!(count(AlertQuery { text: Some("b_1".into()), ..AlertQuery::default() }).await, 1);
+        assert_eq!(count(AlertQuery { text: Some("bx1".into()), ..AlertQuery::default() }).await, 0);
+        assert_eq!(count(AlertQuery { text: Some("lan".into()), ..AlertQuery::default() }).await, 0);
+        assert_eq!(count(AlertQuery { site: Some(SiteId::new("b_1").unwrap()), ..AlertQuery::default() }).await, 1);
+        assert_eq!(count(AlertQuery { status: vec![AlertStatus::ClosedTrue], ..AlertQuery::default() }).await, 0);
+        let mut query = AlertQuery { limit: 3, ..AlertQuery::default() };
+        let mut seen = Vec::new();
+        loop {
+            let page = alerts.list(&reader(), &query).await.unwrap();
+            assert_eq!(page.total, 8);
+            seen.extend(page.alerts.into_iter().map(|alert| alert.id));
+            query.cursor = page.next;
+            if query.cursor.is_none() {
+                break;
+            }
+        }
+        let len = seen.len();
+        seen.sort();
+        seen.dedup();
+        assert_eq!((len, seen.len()), (8, 8));
+        let bad = AlertQuery { cursor: Some("1; DROP TABLE alert".into()), ..AlertQuery::default() };
+        assert!(alerts.list(&reader(), &bad).await.unwrap_err().to_string().contains("did not come from a page"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_permit_decides() {
+    everywhere(async |alerts: Alerts| {
+        let batch = [finding(1, "brute", "a", "10.0.0.1", 100), finding(2, "brute", "b", "10.0.0.1", 100)];
+        let triggers = alerts.take(&batch, EventId(3)).await.unwrap();
+        let (a, b) = (&triggers[0].alert, &triggers[1].alert);
+        let query = AlertQuery::default();
+        let refused = |error: DetectorError| assert!(matches!(error, DetectorError::NotPermitted { .. }), "{error}");
+        let change = AlertChange { status: Some(AlertStatus::Acknowledged), assignee: None };
+        refused(alerts.list(&permit(Operation::Read, Object::Events, Scope::all(), Arc::new(NoMasks)), &query).await.unwrap_err());
+        refused(alerts.list(&writer(), &query).await.unwrap_err());
+        refused(alerts.get(&writer(), a).await.unwrap_err());
+        refused(alerts.history(&writer(), a).await.unwrap_err());
+        refused(alerts.open_count(&writer()).await.unwrap_err());
+        refused(alerts.update(&reader(), a, change.clone()).await.unwrap_err());
+        let own = Scope { agencies: Reach::Only([AgencyId::new("agency-a").unwrap()].into()), sites: Reach::All };
+        let officer = permit(Operation::Read, Object::Alerts, own.clone(), Arc::new(NoMasks));
+        let page = alerts.list(&officer, &query).await.unwrap();
+        assert_eq!((page.total, page.alerts[0].id.clone()), (1, a.clone()));
+        let missing = |error: DetectorError| assert!(matches!(error, DetectorError::NoSuchAlert { .. }), "{error}");
+        missing(alerts.get(&officer, b).await.unwrap_err());
+        missing(alerts.history(&officer, b).await.unwrap_err());
+        let officer = permit(Operation::Write, Object::Alerts, own, Arc::new(NoMasks));
+        missing(alerts.update(&officer, b, change).await.unwrap_err());
+        let nobody = Scope { agencies: Reach::All, sites: Reach::Only([].into()) };
+        let page = alerts.list(&permit(Operation::Read, Object::Alerts, nobody, Arc::new(NoMasks)), &query).await.unwrap();
+        assert_eq!(page.total, 0);
+    })
+    .await;
+}
+
+#[derive(Debug)]
+struct Stars;
+
+impl Masks for Stars {
+    fn visibility(&self, field: &str) -> Visibility {
+        if field == "host.name" || field.starts_with("metrosoc.") { Visibility::Clear } else { Visibility::Masked }
+    }
+
+    fn show<'v>(&self, field: &str, value: &'v str) -> Option<Cow<'v, str>> {
+        Some(if self.visibility(field) == Visibility::Clear { Cow::Borrowed(value) } else { Cow::Borrowed("***") })
+    }
+
+    fn free_text(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn masks_hold_on_every_way_out() {
+    everywhere(async |alerts: Alerts| {
+        let id = alerts.take(&[finding(1, "brute", "a", "10.0.0.1", 100)], EventId(2)).await.unwrap()[0].alert.clone();
+        let masked = |operation| permit(operation, Object::Alerts, Scope::all(), Arc::new(Stars));
+        let change = AlertChange { status: Some(AlertStatus::Acknowledged), assignee: None };
+        let listed = alerts.list(&masked(Operation::Read), &AlertQuery::default()).await.unwrap().alerts.remove(0);
+        let got = alerts.get(&masked(Operation::Read), &id).await.unwrap();
+        let updated = alerts.update(&masked(Operation::Write), &id, change).await.unwrap();
+        for alert in [listed, got, updated] {
+            assert_eq!(alert.entities.user.as_deref(), Some("***"));
+            assert_eq!(alert.entities.host.as_deref(), Some("srv-1"));
+            assert_eq!(alert.entities.source_ip, None);
+        }
+        let clear = alerts.get(&reader(), &id).await.unwrap();
+        assert_eq!(clear.entities.user.as_deref(), Some("lan"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn changes_are_checked_and_noted() {
+    everywhere(async |alerts: Alerts| {
+        let id = alerts.take(&[finding(1, "brute", "a", "10.0.0.1", 100)], EventId(2)).await.unwrap()[0].alert.clone();
+        let status = |status| AlertChange { status: Some(status), assignee: None };
+        let lan = UserName::new("lan").unwrap();
+        let both = AlertChange { status: Some(AlertStatus::Acknowledged), assignee: Some(Some(lan.clone())) };
+        let alert = alerts.update(&writer(), &id, both.clone()).await.unwrap();
+        assert_eq!((alert.status, alert.assignee.as_ref()), (AlertStatus::Acknowledged, Some(&lan)));
+        alerts.update(&writer(), &id, both).await.unwrap();
+        alerts.update(&writer(), &id, AlertChange { status: None, assignee: Some(None) }).await.unwrap();
+        assert!(alerts.update(&writer(), &id, AlertChange::default()).await.is_err());
+        assert!(alerts.update(&writer(), &id, status(AlertStatus::New)).await.unwrap_err().to_string().contains("not new again"));
+        let history = alerts.history(&reader(), &id).await.unwrap();
+        let lines: Vec<_> = history.iter().map(|line| format!("{} {} {}", line.actor, line.action, line.detail)).collect();
+        assert_eq!(
+            lines,
+            [
+                r#"detector created {}"#,
+                r#"hoa status {"from":"new","to":"acknowledged"}"#,
+                r#"hoa assignee {"from":null,"to":"lan"}"#,
+                r#"hoa assignee {"from":"lan","to":null}"#,
+            ]
+        );
+    })
+    .await;
+}
