@@ -85,7 +85,6 @@ impl Counts {
 struct Metrics {
     records: Counter,
     bytes: Counter,
-    dropped: Counter,
     refused: Counter,
 }
 
@@ -96,7 +95,6 @@ impl Source {
         let metric = Metrics {
             records: metrics::counter!("metrosoc_source_records_total", "transport" => transport, "site" => site.clone()),
             bytes: metrics::counter!("metrosoc_source_bytes_total", "transport" => transport, "site" => site),
-            dropped: Counter::noop(),
             refused: metrics::counter!("metrosoc_source_refused_records_total", "transport" => transport),
         };
         Self {

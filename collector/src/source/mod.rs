@@ -1,1 +1,16 @@
-//! Sources.
+//! Where records come from: sockets, HTTP bodies, this machine's own log.
+//!
+//! A source frames bytes, gives every record the origin that its sender has proved or claimed, and waits until the spool
+//! has it. What cannot be taken is left in the socket or refused; what a protocol forces us to drop is counted by source.
+
+pub mod body;
+mod framing;
+mod limits;
+pub mod local;
+mod own;
+mod sampled;
+mod socket;
+pub mod syslog;
+
+pub use framing::{FrameLimits, Framer, Frames};
+pub use socket::{bind_tcp, bind_udp};

@@ -94,7 +94,7 @@ impl Consumer {
             Ok(Ok(_)) => {}
         }
         if self.ahead.is_empty() {
-            if let Some(batch) = self.from_memory(records_max.max(1)) {
+            if let Some(batch) = self.take_recent(records_max.max(1)) {
                 return Ok(batch);
             }
             self.read_ahead().await?;
@@ -117,7 +117,7 @@ impl Consumer {
         tokio::task::spawn_blocking(move || shared.commit(&name, next.0)).await.map_err(|_| SpoolError::Stopped)?
     }
 
-    fn from_memory(&mut self, records_max: usize) -> Option<Vec<(EventId, Record)>> {
+    fn take_recent(&mut self, records_max: usize) -> Option<Vec<(EventId, Record)>> {
         let state = self.shared.state();
         let at = state.recent.partition_point(|recent| recent.next() <= self.next);
         if state.recent.get(at)?.first > self.next {

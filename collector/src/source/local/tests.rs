@@ -1,0 +1,1 @@
+//! Local logs as a whole.
