@@ -135,19 +135,11 @@ impl Row {
 
     fn push_rest(&mut self, name: &str, value: Value<'_>) {
         let start = self.arena.len();
-        let name = self.append_name(name);
+        let name = self.append(&Layout::rest_name(name));
         match self.append_value(value) {
             Some(value) => self.rest.push((name, value)),
             None => self.arena.truncate(start),
         }
-    }
-
-    /// Appends a field's name without the two characters that Tantivy keeps for itself.
-    fn append_name(&mut self, name: &str) -> Span {
-        if name.bytes().all(|byte| byte > 1) {
-            return self.append(name);
-        }
-        self.append(&name.replace(['\0', '\u{1}'], "\u{fffd}"))
     }
 
     fn append_value(&mut self, value: Value<'_>) -> Option<Span> {

@@ -10,6 +10,7 @@
 //!
 //! A slice keeps the schema it was made with; [`Layout::of`] reads it back, so that columns can be added later.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tantivy::schema::{
@@ -195,6 +196,15 @@ impl Layout {
             layout.columns.insert(entry.name().to_owned(), Column { field, kind, fast: entry.is_fast() });
         }
         Some(layout)
+    }
+
+    /// A field's name as it lies in the rest: without the two characters that Tantivy keeps for itself.
+    pub(crate) fn rest_name(name: &str) -> Cow<'_, str> {
+        if name.bytes().all(|byte| byte > 1) {
+            Cow::Borrowed(name)
+        } else {
+            Cow::Owned(name.replace(['\0', '\u{1}'], "\u{fffd}"))
+        }
     }
 
     /// The column of the field called `name`, if it has one.

@@ -1,1 +1,245 @@
-//! Tests of the index.
+//! Tests of the index: events are found once, whatever happens in between.
+
+use std::time::Duration;
+
+use event::{KnownBy, ManualClock, Origin, SiteId, SourceId, Timestamp, Transport};
+use tantivy::collector::Count;
+use tantivy::query::AllQuery;
+
+use super::*;
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)))
+}
+
+fn settings() -> IndexSettings {
+    IndexSettings { commit_interval: Duration::from_millis(20), heap_bytes: 15_000_000, ..IndexSettings::default() }
+}
+
+fn event(id: u64, received_secs: i64) -> Event {
+    let mut event = Event::new();
+    event.id = EventId(id);
+    event.received = Timestamp::from_secs(received_secs);
+    event.origin = Some(Arc::new(Origin {
+        site: SiteId::new("q1").unwrap(),
+        agency: None,
+        known_by: KnownBy::Address,
+        source: SourceId::new("s").unwrap(),
+        transport: Transport::SyslogUdp,
+        peer: None,
+    }));
+    event.push("message", format!("event number {id}").as_str()).unwrap();
+    event.push("user.name", "root").unwrap();
+    event
+}
+
+fn events(ids: std::ops::Range<u64>) -> Vec<Event> {
+    ids.map(|id| event(id, 1_800_000_000)).collect()
+}
+
+fn ids(index: &Index) -> Vec<u64> {
+    let mut found = Vec::new();
+    for slice in index.slices() {
+        let searcher = slice.open().unwrap().searcher();
+        for reader in searcher.segment_readers() {
+            let column = reader.fast_fields().u64(layout::ID).unwrap();
+            found.extend((0..reader.max_doc()).filter_map(|doc| column.first(doc)));
+        }
+    }
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn events_are_held_once_and_the_position_moves() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    assert_eq!(index.position(), None);
+    let digest = index.add(&events(0..10)).unwrap();
+    assert_eq!((digest.first, digest.last, digest.count), (EventId(0), EventId(9), 10));
+    let again = index.add(&events(5..12)).unwrap();
+    assert_eq!((again.first, again.last, again.count), (EventId(10), EventId(11), 2));
+    index.flush().unwrap();
+    assert_eq!(index.position(), Some(EventId(12)));
+    assert_eq!(ids(&index), (0..12).collect::<Vec<_>>());
+    assert_eq!(index.documents(), 12);
+    drop(index);
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    assert_eq!(index.position(), Some(EventId(12)));
+    assert_eq!(index.add(&events(0..12)).unwrap().count, 0);
+    assert_eq!(index.add(&events(8..20)).unwrap().count, 8);
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_digest_is_over_the_stored_bytes() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let batch = events(0..3);
+    let mut context = ring::digest::Context::new(&ring::digest::SHA256);
+    for event in &batch {
+        let mut bytes = Vec::new();
+        event::json::write(event, &mut bytes);
+        context.update(&(bytes.len() as u64).to_be_bytes());
+        context.update(&bytes);
+    }
+    let expected: String = context.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(index.add(&batch).unwrap().sha256, expected);
+}
+
+#[test]
+fn a_batch_over_two_slices_lies_in_two() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
+    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    let mut batch = events(0..4);
+    batch[2].received = Timestamp::from_secs(1_800_003_600);
+    batch[2].claimed = Some(Timestamp::from_secs(0)); // forged dates make no slices
+    index.add(&batch).unwrap();
+    index.flush().unwrap();
+    assert_eq!(index.slice_count(), 2);
+    assert_eq!(ids(&index), [0, 1, 2, 3]);
+    let records: Vec<_> = index.slices().iter().map(|slice| slice.record()).collect();
+    assert_eq!(records.iter().map(|record| record.documents).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!((records[1].least, records[1].greatest), (0, 0));
+    drop(index);
+    let index = Index::open(dir.path(), settings, clock()).unwrap();
+    assert_eq!(index.position(), Some(EventId(4)));
+}
+
+/// A crash between two slices' commits: the one that was committed holds ids above the position.
+#[test]
+fn a_crash_between_two_commits_neither_loses_nor_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
+    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    index.add(&events(0..10)).unwrap();
+    index.flush().unwrap();
+    let before = copy_of(dir.path());
+    let mut batch = events(10..20);
+    batch.iter_mut().filter(|event| event.id.0 % 2 == 1).for_each(|event| {
+        event.received = Timestamp::from_secs(1_800_003_600);
+    });
+    index.add(&batch).unwrap();
+    index.flush().unwrap();
+    let names: Vec<String> = index.slices().iter().map(|slice| slice.name.clone()).collect();
+    drop(index);
+    // As if the first slice's commit, which records the position from before, had been the last thing to happen.
+    let crashed = before;
+    std::fs::remove_dir_all(crashed.path().join(&names[0])).unwrap();
+    copy(&dir.path().join(&names[0]), &crashed.path().join(&names[0]));
+    let index = Index::open(crashed.path(), settings, clock()).unwrap();
+    let position = index.position().unwrap().0;
+    assert_eq!(position, 10);
+    assert_eq!(index.add(&batch).unwrap().count, 5);
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (0..20).collect::<Vec<_>>());
+}
+
+fn copy_of(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    copy(from, to.path());
+    to
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// What lies on disk at any moment, without a close, is what a `kill -9` leaves behind.
+#[test]
+fn a_kill_at_any_moment_neither_loses_nor_repeats() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = IndexSettings { commit_interval: Duration::from_millis(10), ..settings() };
+    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    for turn in 0..6_u64 {
+        index.add(&events(turn * 50..turn * 50 + 50)).unwrap();
+        index.flush().unwrap();
+        let left = copy_of(dir.path());
+        let reopened = Index::open(left.path(), settings.clone(), clock()).unwrap();
+        let position = reopened.position().unwrap().0;
+        assert_eq!(position, turn * 50 + 50);
+        reopened.add(&events(position.saturating_sub(20)..position + 20)).unwrap();
+        reopened.flush().unwrap();
+        assert_eq!(ids(&reopened), (0..position + 20).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn events_are_searchable_soon_without_a_flush() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    index.add(&events(0..10)).unwrap();
+    let began = std::time::Instant::now();
+    while index.documents() < 10 {
+        assert!(began.elapsed() < Duration::from_secs(10), "not committed");
+        std::thread::yield_now();
+    }
+    let slice = &index.slices()[0];
+    slice.reload().unwrap();
+    assert_eq!(slice.open().unwrap().searcher().search(&AllQuery, &Count).unwrap(), 10);
+}
+
+#[test]
+fn a_failed_writer_asks_for_its_events_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    index.add(&events(0..10)).unwrap();
+    index.flush().unwrap();
+    // A second writer takes the slice's lock: the next slice writer cannot be opened.
+    let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
+    drop(index);
+    let index = Index::open(dir.path(), settings, clock()).unwrap();
+    let mut late = events(10..20);
+    late.iter_mut().for_each(|event| event.received = Timestamp::from_secs(1_800_010_000));
+    let slice = index.slice(slice::start_of(late[0].received, 3_600));
+    let other: tantivy::IndexWriter = slice.open().unwrap().index.writer_with_num_threads(1, 15_000_000).unwrap();
+    index.add(&late).unwrap();
+    let Err(IndexError::FellBack { position, .. }) = index.flush() else { panic!("the lock is taken") };
+    assert_eq!(position, EventId(10));
+    let mut gap = events(15..20);
+    gap.iter_mut().for_each(|event| event.received = Timestamp::from_secs(1_800_010_000));
+    assert!(matches!(index.add(&gap), Err(IndexError::FellBack { position: EventId(10), .. })));
+    drop(other);
+    assert_eq!(index.add(&late).unwrap().count, 10);
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_index_is_open_once_and_batches_are_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    assert!(matches!(Index::open(dir.path(), settings(), clock()), Err(IndexError::Directory { .. })));
+    let disorder = [event(2, 0), event(1, 0)];
+    assert!(matches!(index.add(&disorder), Err(IndexError::Disorder { .. })));
+    assert_eq!(index.add(&[]).unwrap().count, 0);
+}
+
+#[test]
+fn odd_fields_are_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let mut odd = event(0, 1_800_000_000);
+    odd.push("a\0b", "x").unwrap();
+    odd.push("a\u{1}b", "x").unwrap();
+    odd.push("", "empty name").unwrap();
+    odd.push("long", "y".repeat(200_000).as_str()).unwrap();
+    odd.push("source.ip", "not an address").unwrap();
+    odd.push("source.ip", "::ffff:10.0.0.1").unwrap();
+    odd.push("source.port", event::Value::Float(1e300)).unwrap();
+    odd.push("float", event::Value::Float(f64::NAN)).unwrap();
+    odd.push("message", "w ".repeat(100_000).as_str()).unwrap();
+    index.add(&[odd]).unwrap();
+    index.flush().unwrap();
+    assert_eq!(ids(&index), [0]);
+}

@@ -1,52 +1,178 @@
 //! Search over the index: nothing comes out without a permit, and everything through its masks.
+//!
+//! A question is refused as a whole when it names a field that its permit masks. What a permit does not reach is
+//! filtered inside the index; what it masks is masked in hits and absent from highlights; aggregations are over clear
+//! fields alone. There is no other door: hits, single events, exports and field names all pass through here.
 
+mod aggregate;
 mod answer;
+mod collect;
+mod compile;
+mod cursor;
 mod error;
+mod fields;
+mod highlight;
+mod message;
 mod request;
+mod scan;
+mod show;
+#[cfg(test)]
+mod tests;
+mod value;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use event::{Clock, EventId, Object, Operation, Permit};
+use event::{Clock, EventId, Object, Operation, Permit, Reach, Scope, Timestamp};
+use serde_json::Map;
+use tantivy::query::EnableScoring;
+use tantivy::schema::Value as _;
+use tantivy::{DocAddress, Searcher, TantivyDocument, TantivyError};
 
 use crate::index::Index;
+use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME};
+use crate::index::slice::Opened;
+use crate::query::{Joint, Node, parse};
+use aggregate::Counting;
+use collect::{Collecting, Found, Window, rank};
+use compile::Compiler;
+use cursor::Cursor;
+use fields::names;
+use highlight::Highlighter;
+use scan::Budget;
 
 pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment};
 pub use error::SearchError;
 pub use request::{AGGREGATIONS_MAX, BUCKETS_MAX, DefaultOperator, LIMIT_MAX, SearchRequest, Sort};
+
+/// Hits when a request does not say how many.
+pub const LIMIT_DEFAULT: usize = 50;
+/// Hits of an export that are collected at a time.
+const EXPORT_PAGE: usize = 2_000;
+
+/// The bounds of a search.
+#[derive(Debug, Clone)]
+pub struct SearchSettings {
+    /// Longest time that one search may take.
+    pub timeout: Duration,
+    /// Most different values that the wildcards and ranges of one search may visit.
+    pub values_max: usize,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(20), values_max: 20_000_000 }
+    }
+}
 
 /// Searches an index.
 #[derive(Debug, Clone)]
 pub struct Search {
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
+    settings: SearchSettings,
+}
+
+/// A question, read and checked.
+struct Question {
+    node: Node,
+    sort: Sort,
+    now: Timestamp,
+    budget: Arc<Budget>,
+}
+
+/// A slice as one search sees it from beginning to end.
+struct View {
+    opened: Arc<Opened>,
+    searcher: Searcher,
 }
 
 impl Search {
     /// Searches `index`; relative times and permits are read against `clock`.
     pub fn new(index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
-        Self { index, clock }
+        Self { index, clock, settings: SearchSettings::default() }
+    }
+
+    /// The same with other bounds.
+    #[must_use]
+    pub fn with_settings(self, settings: SearchSettings) -> Self {
+        Self { settings, ..self }
     }
 
     /// Answers a question as far as `permit` (to read events) goes.
     ///
     /// # Errors
     /// See [`SearchError`]; a field that the permit masks refuses the whole question.
-    pub fn search(&self, permit: &Permit, _request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
+    pub fn search(&self, permit: &Permit, request: &SearchRequest) -> Result<SearchAnswer, SearchError> {
+        let began = Instant::now();
         self.check(permit, Operation::Read)?;
-        Err(SearchError::index(crate::index::IndexError::Closed))
+        let limit = request.limit.unwrap_or(LIMIT_DEFAULT);
+        if limit > LIMIT_MAX {
+            return Err(fault("limit", format!("at most {LIMIT_MAX}")));
+        }
+        let question = self.question(permit, request)?;
+        let aggregations = aggregate::read(permit, &request.aggregations)?;
+        let cursor = request.cursor.as_deref().map(|text| Cursor::read(text, request)).transpose()?;
+        let (mut collecting, views) = self.begin(request, &question, cursor, limit)?;
+        collecting.aggregations = aggregations.into_iter().map(|(name, asked)| (name, Counting::new(asked))).collect();
+        self.collect(permit, &question, &views, &mut collecting)?;
+        let (page, more) = collecting.take_page();
+        let next = page.last().filter(|_| more).map(|last| Cursor { after: last.rank, window: collecting.window });
+        let mut answers = std::collections::BTreeMap::new();
+        for (name, counting) in collecting.aggregations {
+            let answer = counting.answer(&name)?;
+            answers.insert(name, answer);
+        }
+        Ok(SearchAnswer {
+            total: collecting.total,
+            hits: hits(permit, &question, &views, &page)?,
+            aggregations: answers,
+            next: next.map(|cursor| cursor.write(request)),
+            took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            explanation: permit.because().to_vec(),
+            ledger: None,
+        })
     }
 
-    /// Every event that matches, in pages behind one another, through the permit (to export events).
+    /// Every event that matches, newest first unless the request says otherwise, through the permit (to export
+    /// events). `limit`, `cursor` and `aggregations` of the request are not looked at.
     ///
     /// # Errors
-    /// As [`Search::search`], here for the first page and later from the iterator.
-    pub fn export(
-        &self,
-        permit: &Permit,
-        _request: &SearchRequest,
-    ) -> Result<impl Iterator<Item = Result<Hit, SearchError>>, SearchError> {
+    /// As [`Search::search`], here for the first page and later from the iterator, which ends with an error.
+    pub fn export<'s>(
+        &'s self,
+        permit: &'s Permit,
+        request: &SearchRequest,
+    ) -> Result<impl Iterator<Item = Result<Hit, SearchError>> + 's, SearchError> {
         self.check(permit, Operation::Export)?;
-        Ok(std::iter::empty())
+        let request = request.clone();
+        let question = self.question(permit, &request)?;
+        let (window, mut waiting) = self.export_page(permit, &request, &question, None)?;
+        let mut cursor = waiting.last().map(|(found, _)| Cursor { after: found.rank, window });
+        waiting.reverse();
+        let mut ended = false;
+        Ok(std::iter::from_fn(move || {
+            if waiting.is_empty() && !ended {
+                let page = self.check(permit, Operation::Export).and_then(|()| match cursor {
+                    Some(cursor) => {
+                        let question = self.question(permit, &request)?;
+                        self.export_page(permit, &request, &question, Some(cursor))
+                    }
+                    None => Ok((window, Vec::new())),
+                });
+                match page {
+                    Ok((_, page)) => waiting = page,
+                    Err(error) => {
+                        ended = true;
+                        return Some(Err(error));
+                    }
+                }
+                cursor = waiting.last().map(|(found, _)| Cursor { after: found.rank, window });
+                ended = waiting.is_empty();
+                waiting.reverse();
+            }
+            waiting.pop().map(|(_, hit)| Ok(hit))
+        }))
     }
 
     /// The fields that events have, without those that the permit (to read events) hides.
@@ -55,24 +181,243 @@ impl Search {
     /// [`SearchError::Denied`], or an index that cannot be read.
     pub fn fields(&self, permit: &Permit) -> Result<Vec<FieldInfo>, SearchError> {
         self.check(permit, Operation::Read)?;
-        Ok(Vec::new())
+        let window = Window { from: i64::MIN, to: i64::MAX, below: u64::MAX };
+        let mut found = std::collections::BTreeSet::new();
+        for view in self.views(Sort::Descending, &window)? {
+            found.extend(names(&view.searcher, &view.opened.layout).map_err(SearchError::index)?);
+        }
+        Ok(fields::describe(permit, found))
     }
 
     /// One event; `None` when there is none of this id within the permit's scope.
     ///
     /// # Errors
     /// [`SearchError::Denied`], or an index that cannot be read.
-    pub fn get(&self, permit: &Permit, _id: EventId) -> Result<Option<Hit>, SearchError> {
+    pub fn get(&self, permit: &Permit, id: EventId) -> Result<Option<Hit>, SearchError> {
         self.check(permit, Operation::Read)?;
+        let slices = self.index.slices();
+        for slice in slices.iter().rev().filter(|slice| slice.record().next > id.0) {
+            let opened = slice.open().map_err(SearchError::index)?;
+            let view = View { searcher: opened.searcher(), opened };
+            if let Some((address, time)) = locate(&view.searcher, permit.scope(), id).map_err(SearchError::index)? {
+                return hit(permit, &view, address, id, time).map(Some);
+            }
+        }
         Ok(None)
     }
 
     fn check(&self, permit: &Permit, operation: Operation) -> Result<(), SearchError> {
-        let _ = &self.index;
         if permit.allows(operation, Object::Events, self.clock.now()) {
             Ok(())
         } else {
             Err(SearchError::Denied { operation, object: Object::Events })
         }
     }
+
+    fn question(&self, permit: &Permit, request: &SearchRequest) -> Result<Question, SearchError> {
+        let joint = match request.default_operator.unwrap_or_default() {
+            DefaultOperator::Or => Joint::Or,
+            DefaultOperator::And => Joint::And,
+        };
+        let node = parse(&request.query, joint)?;
+        compile::check(permit, &node)?;
+        compile::check_field(permit, "@timestamp")?; // hits are in its order
+        let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
+        Ok(Question { node, sort: request.sort.unwrap_or_default(), now: self.clock.now(), budget })
+    }
+
+    /// The window of a search, and the slices in it as they are now.
+    fn begin(
+        &self,
+        request: &SearchRequest,
+        question: &Question,
+        cursor: Option<Cursor>,
+        limit: usize,
+    ) -> Result<(Collecting, Vec<View>), SearchError> {
+        let mut window = match cursor {
+            Some(cursor) => cursor.window,
+            None => window(request, question.now)?,
+        };
+        let views = self.views(question.sort, &window)?;
+        if cursor.is_none() {
+            window.below = first_unseen(&views).map_err(SearchError::index)?;
+        }
+        Ok((Collecting::new(window, question.sort, limit, cursor.map(|cursor| cursor.after)), views))
+    }
+
+    /// The slices that reach into the window, in the order of the search.
+    fn views(&self, sort: Sort, window: &Window) -> Result<Vec<View>, SearchError> {
+        let mut slices = self.index.slices();
+        slices.retain(|slice| {
+            let record = slice.record();
+            record.documents > 0 && record.least <= window.to && record.greatest >= window.from
+        });
+        match sort {
+            Sort::Descending => slices.sort_by_key(|slice| std::cmp::Reverse(slice.record().greatest)),
+            Sort::Ascending => slices.sort_by_key(|slice| slice.record().least),
+        }
+        let view = |slice: Arc<crate::index::slice::Slice>| {
+            let opened = slice.open().map_err(SearchError::index)?;
+            Ok(View { searcher: opened.searcher(), opened })
+        };
+        slices.into_iter().map(view).collect()
+    }
+
+    fn collect(
+        &self,
+        permit: &Permit,
+        question: &Question,
+        views: &[View],
+        collecting: &mut Collecting,
+    ) -> Result<(), SearchError> {
+        for (at, view) in views.iter().enumerate() {
+            let layout = &view.opened.layout;
+            let failed = |error: TantivyError| self.failed(question, error);
+            let names = if fields::needs_names(&question.node) {
+                names(&view.searcher, layout).map_err(failed)?.into_iter().collect()
+            } else {
+                Vec::new()
+            };
+            let compiler = Compiler { permit, layout, names: &names, now: question.now, budget: &question.budget };
+            let query = compiler.compile(&question.node)?;
+            let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher)).map_err(failed)?;
+            for (segment, reader) in segments_in_order(&view.searcher, question.sort).map_err(failed)? {
+                collecting.segment((at, segment), reader, layout, weight.as_ref(), &question.budget).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn export_page(
+        &self,
+        permit: &Permit,
+        request: &SearchRequest,
+        question: &Question,
+        cursor: Option<Cursor>,
+    ) -> Result<(Window, Vec<(Found, Hit)>), SearchError> {
+        let (mut collecting, views) = self.begin(request, question, cursor, EXPORT_PAGE)?;
+        collecting.count = false;
+        self.collect(permit, question, &views, &mut collecting)?;
+        let (page, _) = collecting.take_page();
+        let hits = hits(permit, question, &views, &page)?;
+        Ok((collecting.window, page.into_iter().zip(hits).collect()))
+    }
+
+    fn failed(&self, question: &Question, error: TantivyError) -> SearchError {
+        let expansions = matches!(&error, TantivyError::InvalidArgument(text) if text.contains("expansion"));
+        if question.budget.timed_out() {
+            SearchError::TimedOut { limit_ms: u64::try_from(self.settings.timeout.as_millis()).unwrap_or(u64::MAX) }
+        } else if question.budget.too_broad() || expansions {
+            SearchError::TooBroad { limit: question.budget.values_max }
+        } else {
+            SearchError::index(error)
+        }
+    }
+}
+
+fn fault(part: &str, reason: String) -> SearchError {
+    SearchError::Request { part: part.to_owned(), reason }
+}
+
+/// The time range of a request.
+fn window(request: &SearchRequest, now: Timestamp) -> Result<Window, SearchError> {
+    let read = |part: &str, text: Option<&str>| {
+        text.map(|text| {
+            value::read_time(text, now).ok_or_else(|| {
+                fault(part, format!("`{text}` is neither RFC 3339, nor a date, nor relative (`now-15m`)"))
+            })
+        })
+        .transpose()
+    };
+    let from = read("from", request.from.as_deref())?.map_or(i64::MIN, |(first, _)| first.nanos());
+    let to = read("to", request.to.as_deref())?.map_or(i64::MAX, |(_, last)| last.nanos());
+    if from > to {
+        return Err(fault("from", "lies behind `to`".to_owned()));
+    }
+    Ok(Window { from, to, below: u64::MAX })
+}
+
+/// One more than the greatest event id that the views hold.
+fn first_unseen(views: &[View]) -> tantivy::Result<u64> {
+    let mut below = 0;
+    for reader in views.iter().flat_map(|view| view.searcher.segment_readers()) {
+        if reader.max_doc() > 0 {
+            below = below.max(reader.fast_fields().u64(ID)?.max_value().saturating_add(1));
+        }
+    }
+    Ok(below)
+}
+
+/// A slice's segments, the one that reaches furthest in the order of the search first.
+fn segments_in_order(searcher: &Searcher, sort: Sort) -> tantivy::Result<Vec<(u32, &tantivy::index::SegmentReader)>> {
+    let mut segments = Vec::new();
+    for (at, reader) in (0..).zip(searcher.segment_readers()).filter(|(_, reader)| reader.max_doc() > 0) {
+        let times = reader.fast_fields().i64(TIME)?;
+        let best = match sort {
+            Sort::Descending => times.max_value(),
+            Sort::Ascending => !times.min_value(),
+        };
+        segments.push((std::cmp::Reverse(best), at, reader));
+    }
+    segments.sort_by_key(|(best, at, _)| (*best, *at));
+    Ok(segments.into_iter().map(|(_, at, reader)| (at, reader)).collect())
+}
+
+/// The hits of a page; stored events are read in the order they lie on disk.
+fn hits(permit: &Permit, question: &Question, views: &[View], page: &[Found]) -> Result<Vec<Hit>, SearchError> {
+    let highlighter = Highlighter::new(&question.node, question.now);
+    let mut order: Vec<(usize, &Found)> = page.iter().enumerate().collect();
+    order.sort_unstable_by_key(|(_, found)| (found.slice, found.segment, found.doc));
+    let mut hits = Vec::with_capacity(page.len());
+    for (at, found) in order {
+        let Some(view) = views.get(found.slice) else { continue };
+        let (time, id) = rank(question.sort, found.rank.0, found.rank.1); // turning the bits twice
+        let mut hit = hit(permit, view, found.address(), EventId(id), Timestamp::from_nanos(time))?;
+        hit.highlight = highlighter.mark(permit, &hit.fields);
+        hits.push((at, hit));
+    }
+    hits.sort_unstable_by_key(|(at, _)| *at);
+    Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+}
+
+fn hit(permit: &Permit, view: &View, address: DocAddress, id: EventId, time: Timestamp) -> Result<Hit, SearchError> {
+    let stored = stored(&view.searcher, &view.opened.layout, address)?;
+    Ok(Hit { id, time, fields: show::show(permit, stored), highlight: std::collections::BTreeMap::new() })
+}
+
+fn stored(
+    searcher: &Searcher,
+    layout: &Layout,
+    address: DocAddress,
+) -> Result<Map<String, serde_json::Value>, SearchError> {
+    let document: TantivyDocument = searcher.doc(address).map_err(SearchError::index)?;
+    let source = document.get_first(layout.source).and_then(|value| value.as_bytes()).unwrap_or_default();
+    serde_json::from_slice(source).map_err(SearchError::index)
+}
+
+/// Where an event lies, and its time, when it is within the scope.
+fn locate(searcher: &Searcher, scope: &Scope, id: EventId) -> tantivy::Result<Option<(DocAddress, Timestamp)>> {
+    for (at, reader) in (0..).zip(searcher.segment_readers()).filter(|(_, reader)| reader.max_doc() > 0) {
+        let ids = reader.fast_fields().u64(ID)?;
+        if !(ids.min_value()..=ids.max_value()).contains(&id.0) {
+            continue;
+        }
+        let mut docs = Vec::new();
+        ids.get_docids_for_value_range(id.0..=id.0, 0..reader.max_doc(), &mut docs);
+        let Some(&doc) = docs.first() else { continue };
+        let text = |name: &str| -> tantivy::Result<Option<String>> {
+            let Some(column) = reader.fast_fields().str(name)? else { return Ok(None) };
+            let Some(ord) = column.ords().first(doc) else { return Ok(None) };
+            let mut text = String::new();
+            Ok(column.ord_to_str(ord, &mut text)?.then_some(text))
+        };
+        let within = reaches(&scope.agencies, text(AGENCY)?) && reaches(&scope.sites, text(SITE)?);
+        let time = reader.fast_fields().i64(TIME)?.first(doc).unwrap_or(0);
+        return Ok(within.then(|| (DocAddress::new(at, doc), Timestamp::from_nanos(time))));
+    }
+    Ok(None)
+}
+
+fn reaches<T: Ord + std::str::FromStr>(reach: &Reach<T>, text: Option<String>) -> bool {
+    reach.holds(text.and_then(|text| text.parse().ok()).as_ref())
 }

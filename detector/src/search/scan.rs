@@ -1,0 +1,213 @@
+//! Queries that go through the values of a field: wildcards, ranges over text, networks, existence.
+//!
+//! Tantivy finds a term; these walk along a field's sorted dictionary from a prefix on, or along a column, and test
+//! each value. What they may visit in one search is bounded.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use tantivy::index::SegmentReader;
+use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Query, Scorer, Weight};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{BitSet, DocId, Score, TantivyError};
+
+use super::value::ValueTest;
+use crate::index::layout::Kind;
+
+/// What a search may still do.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    deadline: Instant,
+    values_left: AtomicUsize,
+    /// Most different values that one search may visit.
+    pub(crate) values_max: usize,
+    timed_out: AtomicBool,
+    too_broad: AtomicBool,
+}
+
+/// The budget is used up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spent;
+
+impl From<Spent> for TantivyError {
+    fn from(_: Spent) -> Self {
+        Self::InvalidArgument("search budget is used up".to_owned())
+    }
+}
+
+impl Budget {
+    pub(crate) fn new(deadline: Instant, values_max: usize) -> Self {
+        Self {
+            deadline,
+            values_left: AtomicUsize::new(values_max),
+            values_max,
+            timed_out: AtomicBool::new(false),
+            too_broad: AtomicBool::new(false),
+        }
+    }
+
+    /// Stops a search that takes too long.
+    pub(crate) fn check_time(&self) -> Result<(), Spent> {
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        self.timed_out.store(true, Ordering::Relaxed);
+        Err(Spent)
+    }
+
+    /// Takes `count` values from the budget.
+    pub(crate) fn visit(&self, count: usize) -> Result<(), Spent> {
+        self.check_time()?;
+        let enough = |left: usize| left.checked_sub(count);
+        if self.values_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enough).is_ok() {
+            return Ok(());
+        }
+        self.too_broad.store(true, Ordering::Relaxed);
+        Err(Spent)
+    }
+
+    /// Stops a search that came upon too many different values.
+    pub(crate) fn too_many(&self) -> Result<(), Spent> {
+        self.too_broad.store(true, Ordering::Relaxed);
+        Err(Spent)
+    }
+
+    pub(crate) fn timed_out(&self) -> bool {
+        self.timed_out.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn too_broad(&self) -> bool {
+        self.too_broad.load(Ordering::Relaxed)
+    }
+}
+
+/// How many values are taken from the budget at once.
+const VISIT_STEP: usize = 1_024;
+
+/// The part of a field's dictionary that belongs to one name.
+#[derive(Debug, Clone)]
+pub(crate) struct Terms {
+    /// The field of the slice's schema.
+    pub(crate) field: Field,
+    /// What every key of the name begins with; the value's text follows.
+    pub(crate) prefix: Vec<u8>,
+}
+
+impl Terms {
+    /// Calls `take` with every value that passes and the documents that have it, block by block.
+    pub(crate) fn walk(
+        &self,
+        reader: &SegmentReader,
+        test: &ValueTest,
+        budget: &Budget,
+        take: &mut dyn FnMut(&str, &[DocId]),
+    ) -> tantivy::Result<()> {
+        let inverted = reader.inverted_index(self.field)?;
+        let mut start = self.prefix.clone();
+        start.extend_from_slice(test.prefix().as_bytes());
+        let mut stream = inverted.terms().range().ge(&start).into_stream()?;
+        let mut visited = 0;
+        while stream.advance() {
+            let key = stream.key();
+            if !key.starts_with(&start) {
+                break;
+            }
+            visited += 1;
+            if visited % VISIT_STEP == 0 {
+                budget.visit(VISIT_STEP)?;
+            }
+            let value = key.get(self.prefix.len()..).and_then(|value| std::str::from_utf8(value).ok());
+            let Some(value) = value.filter(|value| test.passes(value)) else { continue };
+            let mut postings = inverted.read_block_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)?;
+            while !postings.docs().is_empty() {
+                take(value, postings.docs());
+                postings.advance();
+            }
+        }
+        budget.visit(visited % VISIT_STEP)?;
+        Ok(())
+    }
+}
+
+/// Documents with a value that passes a test.
+#[derive(Clone)]
+pub(crate) struct Scan {
+    pub(crate) over: Over,
+    pub(crate) test: Arc<ValueTest>,
+    pub(crate) budget: Arc<Budget>,
+}
+
+/// What is walked along.
+#[derive(Debug, Clone)]
+pub(crate) enum Over {
+    /// A dictionary.
+    Terms(Terms),
+    /// A column of numbers or addresses.
+    Column { name: String, kind: Kind },
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Scan({:?}, {:?})", self.over, self.test)
+    }
+}
+
+impl Query for Scan {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for Scan {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut found = BitSet::with_max_value(reader.max_doc());
+        match &self.over {
+            Over::Terms(terms) => terms.walk(reader, &self.test, &self.budget, &mut |_, docs| {
+                for &doc in docs {
+                    found.insert(doc);
+                }
+            })?,
+            Over::Column { name, kind } => self.walk_column(name, *kind, reader, &mut found)?,
+        }
+        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
+    }
+
+    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
+        Ok(Explanation::new("a value passes", 1.0))
+    }
+}
+
+impl Scan {
+    fn walk_column(&self, name: &str, kind: Kind, reader: &SegmentReader, found: &mut BitSet) -> tantivy::Result<()> {
+        let fast = reader.fast_fields();
+        let passes: Box<dyn Fn(DocId) -> bool> = match kind {
+            Kind::Int => {
+                let Some(column) = fast.column_opt::<i64>(name)? else { return Ok(()) };
+                let test = Arc::clone(&self.test);
+                Box::new(move |doc| column.values_for_doc(doc).any(|value| test.passes(&value.to_string())))
+            }
+            Kind::Ip => {
+                let Some(column) = fast.column_opt::<std::net::Ipv6Addr>(name)? else { return Ok(()) };
+                let test = Arc::clone(&self.test);
+                Box::new(move |doc| column.values_for_doc(doc).any(|value| test.passes(&show_address(value))))
+            }
+            Kind::Keyword => return Ok(()),
+        };
+        for doc in 0..reader.max_doc() {
+            if doc as usize % VISIT_STEP == 0 {
+                self.budget.check_time()?;
+            }
+            if passes(doc) {
+                found.insert(doc);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An address of a column as it is written: v4-mapped ones as v4.
+pub(crate) fn show_address(address: std::net::Ipv6Addr) -> String {
+    std::net::IpAddr::V6(address).to_canonical().to_string()
+}
