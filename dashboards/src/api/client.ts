@@ -6,7 +6,7 @@ export class Problem extends Error {
     readonly status: number,
     readonly title: string,
     readonly detail: string,
-    /** Where in the query, counted in characters from 0. */
+    /** Where in the query, counted in characters from 1. */
     readonly position: number | undefined = undefined,
     readonly expected: string | undefined = undefined,
     readonly because: string[] = [],

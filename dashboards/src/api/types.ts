@@ -127,13 +127,15 @@ export interface SearchAnswer {
 export interface FieldInfo {
   name: string;
   visibility: Visibility;
+  aggregatable?: boolean;
 }
 
+/** What lies within the account's permits; the rest is `null`. */
 export interface Stats {
-  events_total: number;
-  events_per_sec: number;
-  alerts_open: number;
-  sites_total: number;
-  sites_seen: number;
-  sources: number;
+  events_total?: number | null;
+  events_per_sec?: number | null;
+  alerts_open?: number | null;
+  sites_total?: number | null;
+  sites_seen?: number | null;
+  sources?: number | null;
 }

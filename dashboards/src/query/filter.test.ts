@@ -28,6 +28,8 @@ describe("narrow", () => {
     ["a:b OR c:d", false, "(a:b OR c:d) AND user.name:root"],
     ["(a:b OR c:d)", false, "(a:b OR c:d) AND user.name:root"],
     ['message:"x OR y"', true, 'message:"x OR y" AND NOT user.name:root'],
+    ["ssh failed", false, "(ssh failed) AND user.name:root"],
+    ["a:b AND", false, "(a:b AND) AND user.name:root"],
     ['broken "', false, '(broken ") AND user.name:root'],
   ])("%s (leave out: %s)", (query, leaveOut, narrowed) =>
     expect(narrow(query, "user.name", "root", leaveOut)).toBe(narrowed),
@@ -35,9 +37,9 @@ describe("narrow", () => {
 });
 
 test("the place of an error is marked, at the end too, and counted in characters", () => {
-  expect(fault("a:(b", 2)).toEqual({ before: "a:", at: "(", after: "b" });
-  expect(fault("a:", 2)).toEqual({ before: "a:", at: " ", after: "" });
-  expect(fault("😀:", 1)).toEqual({ before: "😀", at: ":", after: "" });
+  expect(fault("a:(b", 3)).toEqual({ before: "a:", at: "(", after: "b" });
+  expect(fault("a:", 3)).toEqual({ before: "a:", at: " ", after: "" });
+  expect(fault("😀:", 2)).toEqual({ before: "😀", at: ":", after: "" });
   expect(fault("x".repeat(200), 150).before).toHaveLength(60);
 });
 

@@ -23,23 +23,28 @@ export function narrow(query: string, field: string, value: string | number | bo
   return [...others, wanted].join(" AND ");
 }
 
-/** The parts of `a AND b AND NOT c`, or nothing when the query is not of this simple form. */
+/** The parts of `a AND b AND NOT c`, or nothing when the query is not of this simple form (`a b` means `a OR b`). */
 export function topLevelTerms(query: string): string[] | undefined {
   const tokens = split(query);
   if (!tokens) return undefined;
   const terms: string[] = [];
   let negated = false;
+  let joined = true;
   for (const token of tokens) {
-    if (token === "AND") continue;
-    if (token === "OR") return undefined;
+    if (token === "AND" && !joined) {
+      joined = true;
+      continue;
+    }
+    if (token === "AND" || token === "OR" || !joined) return undefined;
     if (token === "NOT") {
       negated = true;
       continue;
     }
     terms.push(negated ? `NOT ${token}` : token);
     negated = false;
+    joined = false;
   }
-  return negated ? undefined : terms;
+  return negated || (joined && terms.length) ? undefined : terms;
 }
 
 /** Splits at spaces outside quotes and brackets; nothing when they do not close. */
@@ -73,10 +78,10 @@ export interface Fault {
   after: string;
 }
 
-/** The query cut at the place of the error, so that the place can be marked; long queries are cut at both sides. */
+/** The query cut (`position` counted from 1) at the place of the error, so that the place can be marked; long queries are cut at both sides. */
 export function fault(query: string, position: number): Fault {
   const characters = [...query];
-  const at = Math.max(0, Math.min(position, characters.length));
+  const at = Math.max(0, Math.min(position - 1, characters.length));
   const before = characters.slice(0, at);
   const after = characters.slice(at + 1);
   return {

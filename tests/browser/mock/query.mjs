@@ -2,8 +2,8 @@
 
 export class QueryError extends Error {
   constructor(position, expected, message) {
-    super(message);
-    this.position = position;
+    super(`query, character ${position + 1}: ${message}`);
+    this.position = position + 1;
     this.expected = expected;
   }
 }
@@ -32,8 +32,8 @@ export function compile(query) {
 
   function either() {
     let left = both();
-    while (peek() === "OR") {
-      at += 1;
+    while (peek() !== undefined && peek() !== ")") {
+      if (peek() === "OR") at += 1;
       const [a, b] = [left, both()];
       left = (f) => a(f) || b(f);
     }
@@ -42,8 +42,8 @@ export function compile(query) {
 
   function both() {
     let left = not();
-    while (peek() !== undefined && peek() !== ")" && peek() !== "OR") {
-      if (peek() === "AND") at += 1;
+    while (peek() === "AND") {
+      at += 1;
       const [a, b] = [left, not()];
       left = (f) => a(f) && b(f);
     }
@@ -59,10 +59,10 @@ export function compile(query) {
 
   function term() {
     const word = peek();
-    if (word === undefined) throw new QueryError(place(), "a condition", "the query ends where a condition is expected");
+    if (word === undefined) throw new QueryError(place(), "a clause", "the query ends where a condition is expected");
     if (word === "(") return group(either);
     if (word === ")" || word === ":" || word === "AND" || word === "OR")
-      throw new QueryError(place(), "a condition", `\`${word}\` cannot stand here`);
+      throw new QueryError(place(), "a clause", `\`${word}\` cannot stand here`);
     at += 1;
     if (peek() !== ":") return value(word, "message");
     at += 1;
@@ -133,7 +133,7 @@ export function compile(query) {
 
   if (!list.length) return { matches: () => true, marks };
   const matches = either();
-  if (at < list.length) throw new QueryError(place(), "the end of the query", `\`${peek()}\` cannot stand here`);
+  if (at < list.length) throw new QueryError(place(), "the end or another clause", `\`${peek()}\` cannot stand here`);
   return { matches, marks };
 }
 

@@ -129,8 +129,7 @@ export class Mock {
 
   stats() {
     return {
-      events_total: 18_412_907 + Math.floor((Date.now() - this.now) / 10),
-      events_per_sec: 96 + ((Date.now() / 1000) % 30),
+      events_total: 18_412_907 + Math.floor((Date.now() - this.now) / 9),
       alerts_open: this.alerts.filter((a) => !a.status.startsWith("closed")).length,
       sites_total: 807,
       sites_seen: 781,
@@ -139,8 +138,9 @@ export class Mock {
   }
 
   fields(user) {
-    const names = new Set(this.events.flatMap((event) => Object.keys(event.fields)));
-    return { fields: [...names].sort().map((name) => ({ name, visibility: this.visibility(user, name) })) };
+    const all = new Set(this.events.flatMap((event) => Object.keys(event.fields)));
+    const names = [...all].filter((name) => this.visibility(user, name) !== "hidden");
+    return { fields: names.sort().map((name) => ({ name, visibility: this.visibility(user, name), aggregatable: !["message", "event.original", "@timestamp"].includes(name) })) };
   }
 
   search(user, body) {
