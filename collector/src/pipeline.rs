@@ -151,7 +151,7 @@ impl Pipeline {
             event.claimed = claim.time.filter(believed);
             if event.claimed.is_none() {
                 seen.absurd_time();
-                let text: String = claim.text.chars().take(64).collect();
+                let text = claim.time.map_or_else(|| claim.text.chars().take(64).collect(), |time| time.to_string());
                 event.push("metrosoc.time.rejected", text.as_str())?;
             }
         }

@@ -293,17 +293,24 @@ fn shape(_mark: Mark, dates: &Dates<'_>, event: &mut Event) -> Result<Shaped, Ev
     Ok(Shaped { time, inner: inner.map(|text| (text, app)) })
 }
 
+/// Numbers below this are durations and counters, not seconds since the epoch (1990).
+const EPOCH_SECS_MIN: i64 = 631_152_000;
+
 /// A time as JSON documents give it: text, or a number since the epoch.
 pub(crate) fn time_of(value: Value<'_>, dates: &Dates<'_>) -> Option<event::Timestamp> {
-    match value {
-        Value::Str(text) => dates.iso(text).or_else(|| dates.epoch_text(text)),
+    let number = match value {
+        Value::Str(text) => match dates.iso(text) {
+            Some(time) => return Some(time),
+            None => dates.epoch_text(text),
+        },
         Value::Int(number) => dates.epoch(number),
         // A double holds microseconds of this century, no more.
         Value::Float(secs) if (0.0..9e9).contains(&secs) => {
             Some(event::Timestamp::from_nanos((secs * 1e6).round() as i64 * 1_000))
         }
         _ => None,
-    }
+    };
+    number.filter(|time| time.secs() >= EPOCH_SECS_MIN)
 }
 
 #[cfg(test)]

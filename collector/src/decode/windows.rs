@@ -80,7 +80,7 @@ fn system_name(name: &str) -> Option<&'static str> {
 }
 
 /// Fields that NXLog adds about its own work; only documents that name an NXLog module have them.
-const NXLOG: [&str; 10] = [
+const NXLOG: [&str; 11] = [
     "EventTime",
     "EventReceivedTime",
     "SourceModuleName",
@@ -91,6 +91,7 @@ const NXLOG: [&str; 10] = [
     "Severity",
     "SeverityValue",
     "OpcodeValue",
+    "ProcessID",
 ];
 
 fn shape_flat(mark: Mark, dates: &Dates<'_>, event: &mut Event) -> Result<Shaped, EventFull> {

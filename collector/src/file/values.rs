@@ -5,7 +5,6 @@ use std::io::{self, BufRead};
 use bytes::Bytes;
 
 use super::{FileRecord, Stream};
-use crate::Format;
 
 /// How the values lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,9 +94,13 @@ impl Values {
             for byte in buffer.iter().copied() {
                 used += 1;
                 let outside = depth.level == 0 && !depth.quoted;
-                if outside && !self.begun && (byte == b'[' && self.layout == Layout::Array || !byte.is_ascii()) {
-                    self.begun = byte == b'[';
-                    continue;
+                if outside && !self.begun {
+                    // The bracket that opens the array, and a byte-order mark before it.
+                    let opens = byte == b'[' && self.layout == Layout::Array;
+                    if opens || !byte.is_ascii() {
+                        self.begun = opens;
+                        continue;
+                    }
                 }
                 if outside && (matches!(byte, b',' | b']') || byte.is_ascii_whitespace()) {
                     // Words between values are no JSON; they become a record of their own.
@@ -107,6 +110,7 @@ impl Values {
                     }
                     continue;
                 }
+                self.begun = true;
                 if value.len() < self.bytes_max {
                     value.push(byte)
                 } else {
@@ -126,8 +130,6 @@ impl Values {
 }
 
 fn record(value: &[u8], truncated: bool) -> Option<FileRecord> {
-    let format = super::lines::format(value);
-    let bytes = Bytes::copy_from_slice(value);
-    let format = if format == Format::Json { Format::Json } else { Format::Line };
+    let (bytes, format) = (Bytes::copy_from_slice(value), super::lines::format(value));
     (!value.is_empty()).then_some(FileRecord { bytes, format, truncated })
 }

@@ -4,9 +4,7 @@ use event::{Event, EventFull};
 
 use super::{address, classify, copies, number, outcome, url};
 
-const COPIES: [(&str, &str); 20] = [
-    ("kv.msg", "message"),
-    ("kv.message", "message"),
+const COPIES: [(&str, &str); 18] = [
     ("kv.level", "log.level"),
     ("kv.user", "user.name"),
     ("kv.username", "user.name"),
