@@ -78,9 +78,13 @@ pub fn sources(event: &Event) -> Vec<Source<'_>> {
         }
         Some(("squid", _)) => vec![Source::new("squid", "proxy", "squid")],
         Some(("suricata", _)) => suricata(event),
+        Some(("iptables" | "netfilter", _)) => vec![Source::new("linux", "firewall", "iptables")],
         Some(("zeek", service)) => zeek(service),
         Some((product, service)) => other(event, product, service),
         None if dataset == "cef" => security_device(event),
+        None if event.get_str("observer.vendor") == Some("Fortinet") => {
+            vec![Source::new("fortigate", "firewall", event.get_str("kv.type").unwrap_or_default())]
+        }
         None => undecoded(event),
     }
 }

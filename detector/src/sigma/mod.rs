@@ -33,4 +33,6 @@ pub use rule::Rule;
 pub use set::{Match, Rejected, RuleSet};
 
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
 mod tests;

@@ -126,7 +126,8 @@ fn keywords_search_the_events_own_text() {
 fn names_with_spaces_and_ecs_names_are_found() {
     check("s: {ThreatName: x}\ncondition: s", r#"{"Threat Name":"x"}"#, true);
     check("s: {ThreatName: x}\ncondition: s", r#"{"winlog.event_data.Threat Name":"x"}"#, true);
-    check("s: {CommandLine: x}\ncondition: s", r#"{"process":{"command_line":"x"}}"#, true);
+    check("s: {Image: x}\ncondition: s", r#"{"winlog.event_data.Image":"x"}"#, true);
+    check("s: {Image: x}\ncondition: s", r#"{"process":{"executable":"x"}}"#, false);
     check("s: {EventID: 5}\ncondition: s", r#"{"winlog":{"event_id":5}}"#, true);
 }
 

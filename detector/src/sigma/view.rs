@@ -82,6 +82,8 @@ impl<'e> View<'e> {
         let mut first = vec![NONE; names.0.len()];
         let mut last = first.clone();
         let mut entries: Vec<Entry<'e>> = Vec::with_capacity(event.len());
+        // Its values stand decoded beside it; escapes in the raw form would hide what is searched.
+        let structured = event.get_str("event.original").filter(|text| text.trim_start().starts_with(['{', '[', '<']));
         for (name, value) in event.iter() {
             let at = u32::try_from(entries.len()).unwrap_or(NONE);
             if let Some(NameId(id)) = names.find(name)
@@ -94,7 +96,8 @@ impl<'e> View<'e> {
                 }
                 *last = at;
             }
-            let is_own_text = is_own_text(name, value);
+            let is_raw = structured.is_some() && matches!(name, "message" | "event.original") && value.as_str() == structured;
+            let is_own_text = !is_raw && is_own_text(name, value);
             entries.push(Entry { value, next: NONE, is_own_text, text: OnceCell::new(), lower: OnceCell::new() });
         }
         Self { first, entries }
@@ -131,16 +134,7 @@ impl<'v, 'e> Iterator for Values<'v, 'e> {
 
 /// Whether keywords are searched in a field: in what the sender wrote, never in what we or a shipper added.
 fn is_own_text(name: &str, value: Value<'_>) -> bool {
-    let Value::Str(text) = value else { return !matches!(value, Value::Null) && !is_added(name) };
-    match name {
-        // Its values stand decoded beside it; escapes in the raw form would hide what is searched.
-        "event.original" => !text.trim_start().starts_with(['{', '[', '<']),
-        "message" => true,
-        name => !is_added(name),
-    }
-}
-
-fn is_added(name: &str) -> bool {
-    const ADDED: [&str; 7] = ["metrosoc.", "event.", "log.", "error.", "agent.", "ecs.", "input."];
-    name == "@timestamp" || ADDED.iter().any(|prefix| name.starts_with(prefix))
+    const ADDED: [&str; 8] = ["metrosoc.", "event.", "log.", "error.", "agent.", "ecs.", "input.", "sender."];
+    let is_added = name == "@timestamp" || ADDED.iter().any(|prefix| name.starts_with(prefix));
+    value != Value::Null && (name == "event.original" || !is_added)
 }
