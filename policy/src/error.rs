@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use event::Role;
 
-use crate::guard::Denied;
-
 /// A policy that cannot be used. The one in force before stays.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -159,9 +157,6 @@ pub enum AuditError {
     /// The permit does not cover the audit record.
     #[error("the permit does not cover the audit record")]
     NotPermitted,
-    /// The guard said no.
-    #[error(transparent)]
-    Denied(#[from] Denied),
     /// The ledger could not be read, or the reading could not be recorded.
     #[error("the ledger could not be read or written")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),

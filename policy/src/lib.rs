@@ -4,11 +4,13 @@
 //! the way (no policy, a broken or stale one, an unknown role, an error of the engine) ends in a denial.
 
 pub mod account;
+pub mod audit;
 mod error;
 pub mod guard;
 pub mod mask;
 
 pub use account::{Account, AccountSettings, Accounts, Journal, Session, SignedIn};
+pub use audit::{Audit, AuditPage, AuditQuery};
 pub use error::{AccountError, AuditError, PolicyError};
 pub use guard::{Denied, Guard, PolicySource, Reason};
 pub use mask::MaskTable;

@@ -14,3 +14,12 @@ pub trait Journal: Send + Sync + fmt::Debug {
     /// Appends one entry and resolves when it is durable.
     fn append<'a>(&'a self, actor: &'a str, action: &'static str, object: &'a str, detail: Value) -> Appending<'a>;
 }
+
+impl Journal for ledger::Ledger {
+    fn append<'a>(&'a self, actor: &'a str, action: &'static str, object: &'a str, detail: Value) -> Appending<'a> {
+        Box::pin(async move {
+            let receipt = self.append(ledger::Entry::new(actor, action, object, detail)).await?;
+            Ok(receipt.index)
+        })
+    }
+}
