@@ -8,6 +8,7 @@ import type {
   SearchAnswer,
   SearchRequest,
   SessionAnswer,
+  Settled,
   Stats,
   Status,
 } from "./types";
@@ -38,7 +39,7 @@ export const api = {
     return call<AlertPage>("GET", `/alerts?${query}`, undefined, signal);
   },
   alert: (id: string, signal?: AbortSignal) => call<AlertDetail>("GET", `/alerts/${enc(id)}`, undefined, signal),
-  changeAlert: (id: string, change: { status?: Status; assignee?: string | null }) =>
+  changeAlert: (id: string, change: { status?: Settled; assignee?: string | null }) =>
     call<{ alert: Alert }>("PATCH", `/alerts/${enc(id)}`, change),
   assignable: () => call<{ users: string[] }>("GET", "/users/assignable"),
 

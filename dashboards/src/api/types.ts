@@ -1,6 +1,8 @@
 // What the server sends and takes, as `/api/v1` documents it.
 export type Level = "critical" | "high" | "medium" | "low" | "informational";
 export type Status = "new" | "acknowledged" | "closed_true" | "closed_false";
+/** What somebody may set: an alert never becomes new again. */
+export type Settled = Exclude<Status, "new">;
 export type Visibility = "clear" | "masked" | "hidden";
 export type Value = string | number | boolean | null | Value[] | { [name: string]: Value };
 

@@ -1,5 +1,6 @@
 // The histogram's interval and its empty bars.
 import type { Bucket } from "../api/types";
+import type { Zone } from "./range";
 
 const STEPS: readonly [text: string, ms: number][] = [
   ["1s", 1e3],
@@ -36,6 +37,21 @@ export interface Bar {
 export function intervalFor(from: number, to: number): Interval {
   const [text, ms] = STEPS.find(([, ms]) => (to - from) / ms <= BARS_MAX) ?? STEPS[STEPS.length - 1] ?? ["30d", 2592e6];
   return { text, ms };
+}
+
+const TICKS_MS = [
+  1e3, 5e3, 1e4, 3e4, 6e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5, 108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 12096e5, 2592e6, 7776e6,
+];
+const ZONE_MS: Record<Zone, number> = { "Asia/Ho_Chi_Minh": 7 * 36e5, UTC: 0 };
+
+/** At most `most` round times for an axis: full hours, local midnights. */
+export function ticksBetween(from: number, to: number, most: number, zone: Zone): number[] {
+  if (!(to > from)) return [];
+  const step = TICKS_MS.find((ms) => (to - from) / ms <= Math.max(1, most)) ?? to - from;
+  const first = Math.ceil((from + ZONE_MS[zone]) / step) * step - ZONE_MS[zone];
+  const ticks: number[] = [];
+  for (let at = first; at < to; at += step) ticks.push(at);
+  return ticks;
 }
 
 /** Number and unit of an interval, for its label. */

@@ -1,7 +1,7 @@
 // What is a time, what it means, and how ranges move.
 import { describe, expect, test } from "vitest";
 import { quickOf, quickRange, readRange, readTime, shift, toMs, widen } from "./range";
-import { bars, intervalFor, keyMs, parts } from "./interval";
+import { bars, intervalFor, keyMs, parts, ticksBetween } from "./interval";
 
 const NOW = Date.parse("2026-11-22T07:30:00Z");
 
@@ -57,6 +57,18 @@ describe("histogram", () => {
     expect(keyMs(NOW)).toBe(NOW);
     expect(keyMs(String(NOW))).toBe(NOW);
     expect(keyMs(NOW * 1e6)).toBe(NOW);
+  });
+
+  test("an axis has round times of the zone", () => {
+    expect(ticksBetween(NOW - 36e5, NOW, 4, "UTC").map((at) => new Date(at).toISOString().slice(11, 16))).toEqual([
+      "06:30",
+      "06:45",
+      "07:00",
+      "07:15",
+    ]);
+    const days = ticksBetween(NOW - 2 * 864e5, NOW, 3, "Asia/Ho_Chi_Minh");
+    expect(days.map((at) => new Date(at).toISOString())).toEqual(["2026-11-20T17:00:00.000Z", "2026-11-21T17:00:00.000Z"]);
+    expect(ticksBetween(NOW, NOW, 4, "UTC")).toEqual([]);
   });
 
   test("empty bars are filled in and nothing is lost", () => {

@@ -185,7 +185,7 @@ export class Mock {
       (alert) =>
         (!status.length || status.includes(alert.status)) &&
         (!level.length || level.includes(alert.rule.level)) &&
-        (!text || `${alert.rule.title} ${Object.values(alert.entities).join(" ")}`.toLowerCase().includes(text)),
+        (!text || `${alert.rule.title} ${alert.rule.id} ${alert.rule.tags.join(" ")} ${alert.entities.site}`.toLowerCase().includes(text)),
     );
     const start = Number(query.get("cursor") ?? 0);
     const limit = Number(query.get("limit") ?? 50);
@@ -201,10 +201,11 @@ export class Mock {
   oneAlert(user, method, id, body) {
     const alert = this.alerts.find((one) => one.id === id);
     if (!alert) throw new Refusal(404, "not found", `no alert \`${id}\``);
-    const entries = this.history.get(id) ?? [{ time: alert.created, actor: "metrosoc", action: "created", detail: null }];
+    const entries = this.history.get(id) ?? [{ time: alert.created, actor: "detector", action: "created", detail: {} }];
     this.history.set(id, entries);
     if (method === "PATCH") {
       if (!ROLES[user.role]?.alerts?.includes("write")) throw new Refusal(403, "denied", "your role may not change alerts");
+      if (body.status === "new") throw new Refusal(400, "bad request", "an alert never becomes new again");
       for (const name of ["status", "assignee"]) {
         if (!(name in body) || body[name] === alert[name]) continue;
         entries.push({ time: new Date().toISOString(), actor: user.name, action: name, detail: { from: alert[name], to: body[name] } });
