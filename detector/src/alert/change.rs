@@ -26,10 +26,15 @@ impl Alerts {
     pub async fn update(&self, permit: &Permit, id: &AlertId, change: AlertChange) -> Result<Alert, DetectorError> {
         self.require(permit, Operation::Write)?;
         if change == AlertChange::default() {
-            return Err(DetectorError::Unusable { what: "change of alert", text: id.to_string(), reason: "changes nothing" });
+            return Err(DetectorError::Unusable {
+                what: "change of alert",
+                text: id.to_string(),
+                reason: "changes nothing",
+            });
         }
         let mut tx = self.store.begin().await?;
-        let stored = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id.as_str()).fetch_optional(&mut *tx).await?;
+        let stored =
+            sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id.as_str()).fetch_optional(&mut *tx).await?;
         let mut alert = in_scope(permit, id, stored.as_ref().map(row::read).transpose()?)?;
         let now = self.clock.now();
         let mut notes = Vec::new();

@@ -33,7 +33,12 @@ pub(super) fn key_of(finding: &Finding) -> String {
 
 impl Group<'_> {
     /// Adds the findings to open alerts or makes new ones; returns a trigger for each alert touched.
-    pub(super) async fn store(self, tx: &mut Tx, window: Duration, now: Timestamp) -> Result<Vec<Trigger>, DetectorError> {
+    pub(super) async fn store(
+        self,
+        tx: &mut Tx,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Trigger>, DetectorError> {
         let times = || self.findings.iter().map(|finding| finding.time);
         let (Some(least), Some(greatest)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
         let open = row::open_alerts(tx, &self.key, least.minus(window), greatest.plus(window)).await?;

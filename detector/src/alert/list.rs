@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use event::{Alert, AlertId, AlertStatus, Entities, Level, Masks, Object, Operation, Permit, Reach, SiteId, Timestamp, Visibility};
+use event::{
+    Alert, AlertId, AlertStatus, Entities, Level, Masks, Object, Operation, Permit, Reach, SiteId, Timestamp,
+    Visibility,
+};
 use serde::{Deserialize, Serialize};
 use store::sqlx::any::AnyArguments;
 use store::sqlx::{self, Any, AssertSqlSafe, Row};
@@ -72,7 +75,11 @@ impl Alerts {
         if let Some(cursor) = &query.cursor {
             condition.behind(cursor)?;
         }
-        let sql = format!("SELECT * FROM alert WHERE {} ORDER BY last_seen_ns DESC, id DESC LIMIT {}", condition.sql(), limit + 1);
+        let sql = format!(
+            "SELECT * FROM alert WHERE {} ORDER BY last_seen_ns DESC, id DESC LIMIT {}",
+            condition.sql(),
+            limit + 1
+        );
         let rows = condition.bind(&sql).fetch_all(self.store.pool()).await?;
         let mut alerts = rows.iter().map(row::read).collect::<Result<Vec<_>, _>>()?;
         let has_more = alerts.len() > limit;
@@ -101,10 +108,11 @@ impl Alerts {
     pub async fn history(&self, permit: &Permit, id: &AlertId) -> Result<Vec<HistoryEntry>, DetectorError> {
         self.require(permit, Operation::Read)?;
         self.unmasked(permit, id).await?;
-        let rows = sqlx::query("SELECT time_ns, actor, action, detail FROM alert_history WHERE alert = $1 ORDER BY number")
-            .bind(id.as_str())
-            .fetch_all(self.store.pool())
-            .await?;
+        let rows =
+            sqlx::query("SELECT time_ns, actor, action, detail FROM alert_history WHERE alert = $1 ORDER BY number")
+                .bind(id.as_str())
+                .fetch_all(self.store.pool())
+                .await?;
         rows.iter()
             .map(|row| {
                 let detail: String = row.try_get("detail")?;
@@ -126,7 +134,10 @@ impl Alerts {
         self.require(permit, Operation::Read)?;
         let mut condition = Condition::default();
         condition.scope(permit);
-        condition.filter(&AlertQuery { status: vec![AlertStatus::New, AlertStatus::Acknowledged], ..AlertQuery::default() })?;
+        condition.filter(&AlertQuery {
+            status: vec![AlertStatus::New, AlertStatus::Acknowledged],
+            ..AlertQuery::default()
+        })?;
         let sql = format!("SELECT COUNT(*) FROM alert WHERE {}", condition.sql());
         let count: i64 = condition.bind_scalar(&sql).fetch_one(self.store.pool()).await?;
         Ok(count.unsigned_abs())
@@ -141,7 +152,10 @@ impl Alerts {
     }
 
     async fn unmasked(&self, permit: &Permit, id: &AlertId) -> Result<Alert, DetectorError> {
-        let row = sqlx::query("SELECT * FROM alert WHERE id = $1").bind(id.as_str()).fetch_optional(self.store.pool()).await?;
+        let row = sqlx::query("SELECT * FROM alert WHERE id = $1")
+            .bind(id.as_str())
+            .fetch_optional(self.store.pool())
+            .await?;
         in_scope(permit, id, row.as_ref().map(row::read).transpose()?)
     }
 }
@@ -199,7 +213,11 @@ impl Condition {
 
     fn one_of<'t>(&mut self, column: &str, texts: impl Iterator<Item = &'t str>) {
         let places: Vec<String> = texts.map(|text| self.place(Bound::Text(text.to_owned()))).collect();
-        self.parts.push(if places.is_empty() { "1 = 0".to_owned() } else { format!("{column} IN ({})", places.join(", ")) });
+        self.parts.push(if places.is_empty() {
+            "1 = 0".to_owned()
+        } else {
+            format!("{column} IN ({})", places.join(", "))
+        });
     }
 
     fn scope(&mut self, permit: &Permit) {

@@ -61,8 +61,10 @@ impl Alerts {
     /// When the store refuses; then neither alerts nor position have changed.
     pub async fn take(&self, findings: &[Finding], next: EventId) -> Result<Vec<Trigger>, DetectorError> {
         let mut tx = self.store.begin().await?;
-        let position: Option<String> =
-            store::sqlx::query_scalar("SELECT value FROM meta WHERE name = $1").bind(POSITION).fetch_optional(&mut *tx).await?;
+        let position: Option<String> = store::sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
+            .bind(POSITION)
+            .fetch_optional(&mut *tx)
+            .await?;
         let position = position.map(|text| read_position(&text)).transpose()?.unwrap_or_default();
         if next <= position {
             tx.rollback().await?;

@@ -156,7 +156,8 @@ fn without_nul(text: Option<&str>) -> Option<String> {
 }
 
 fn json<T: serde::Serialize>(value: &T, alert: &Alert) -> Result<String, DetectorError> {
-    serde_json::to_string(value).map_err(|error| DetectorError::Stored { id: alert.id.to_string(), reason: error.to_string() })
+    serde_json::to_string(value)
+        .map_err(|error| DetectorError::Stored { id: alert.id.to_string(), reason: error.to_string() })
 }
 
 fn signed(count: u64) -> i64 {

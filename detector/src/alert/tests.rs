@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{
-    AgencyId, AlertStatus, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation, Permit, Reach, Role,
-    RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
+    AgencyId, AlertStatus, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation, Permit,
+    Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
 };
 use store::testing::stores;
 
@@ -137,7 +137,8 @@ async fn long_alerts_keep_the_first_and_the_last_events() {
 #[tokio::test]
 async fn filters_and_pages() {
     everywhere(async |alerts: Alerts| {
-        let batch: Vec<_> = (0..7).map(|n| finding(n, "brute", "a", &format!("10.0.0.{n}"), 100 + n as i64 % 3)).collect();
+        let batch: Vec<_> =
+            (0..7).map(|n| finding(n, "brute", "a", &format!("10.0.0.{n}"), 100 + n as i64 % 3)).collect();
         alerts.take(&batch, EventId(7)).await.unwrap();
         alerts.take(&[finding(7, "other", "b_1", "10.9.9.9", 50)], EventId(8)).await.unwrap();
         let count = async |query: AlertQuery| alerts.list(&reader(), &query).await.unwrap().total;
@@ -178,7 +179,12 @@ async fn the_permit_decides() {
         let query = AlertQuery::default();
         let refused = |error: DetectorError| assert!(matches!(error, DetectorError::NotPermitted { .. }), "{error}");
         let change = AlertChange { status: Some(AlertStatus::Acknowledged), assignee: None };
-        refused(alerts.list(&permit(Operation::Read, Object::Events, Scope::all(), Arc::new(NoMasks)), &query).await.unwrap_err());
+        refused(
+            alerts
+                .list(&permit(Operation::Read, Object::Events, Scope::all(), Arc::new(NoMasks)), &query)
+                .await
+                .unwrap_err(),
+        );
         refused(alerts.list(&writer(), &query).await.unwrap_err());
         refused(alerts.get(&writer(), a).await.unwrap_err());
         refused(alerts.history(&writer(), a).await.unwrap_err());
@@ -194,7 +200,8 @@ async fn the_permit_decides() {
         let officer = permit(Operation::Write, Object::Alerts, own, Arc::new(NoMasks));
         missing(alerts.update(&officer, b, change).await.unwrap_err());
         let nobody = Scope { agencies: Reach::All, sites: Reach::Only([].into()) };
-        let page = alerts.list(&permit(Operation::Read, Object::Alerts, nobody, Arc::new(NoMasks)), &query).await.unwrap();
+        let page =
+            alerts.list(&permit(Operation::Read, Object::Alerts, nobody, Arc::new(NoMasks)), &query).await.unwrap();
         assert_eq!(page.total, 0);
     })
     .await;
@@ -249,9 +256,17 @@ async fn changes_are_checked_and_noted() {
         alerts.update(&writer(), &id, both).await.unwrap();
         alerts.update(&writer(), &id, AlertChange { status: None, assignee: Some(None) }).await.unwrap();
         assert!(alerts.update(&writer(), &id, AlertChange::default()).await.is_err());
-        assert!(alerts.update(&writer(), &id, status(AlertStatus::New)).await.unwrap_err().to_string().contains("not new again"));
+        assert!(
+            alerts
+                .update(&writer(), &id, status(AlertStatus::New))
+                .await
+                .unwrap_err()
+                .to_string()
+                .contains("not new again")
+        );
         let history = alerts.history(&reader(), &id).await.unwrap();
-        let lines: Vec<_> = history.iter().map(|line| format!("{} {} {}", line.actor, line.action, line.detail)).collect();
+        let lines: Vec<_> =
+            history.iter().map(|line| format!("{} {} {}", line.actor, line.action, line.detail)).collect();
         assert_eq!(
             lines,
             [

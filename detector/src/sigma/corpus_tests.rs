@@ -59,7 +59,8 @@ fn a_failing_test_is_told() {
     write("b.yaml", "title: b\nlogsource: {service: x}\ndetection: {s: {A: x}, condition: s}\n");
     write("c.yml", "title: c\n");
     let report = check(&[folder.path().to_owned()], &FieldMap::default());
-    let failures: Vec<String> = report.failures.iter().map(|failure| format!("{} {}", failure.event, failure.reason)).collect();
+    let failures: Vec<String> =
+        report.failures.iter().map(|failure| format!("{} {}", failure.event, failure.reason)).collect();
     assert_eq!(failures, ["one must match and does not", "no_match 0 must not match and does"]);
     assert_eq!((report.rules, report.events, report.untested.len(), report.rejected.len()), (2, 2, 1, 1));
 }
@@ -68,24 +69,56 @@ fn a_failing_test_is_told() {
 fn public_rules_find_what_they_must_in_recorded_attacks() {
     let Some(shared) = shared() else { return };
     let set = public_rules(&shared);
-    let expected = std::fs::read_to_string(shared.join("events/windows-attacks.expected.tsv")).unwrap();
-    let expected: BTreeSet<(usize, String)> = expected
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.split_once('\t'))
-        .map(|(line, id)| (line.parse().unwrap(), id.to_owned()))
-        .collect();
+    let expected = expected(&shared);
     let lines = attacks(&shared);
     // Every event that something must match, and each eighth of the others.
-    let wanted: BTreeSet<usize> = expected.iter().map(|(line, _)| *line).chain((0..lines.len()).step_by(8)).collect();
+    let wanted = expected.iter().map(|(line, _)| *line).chain((0..lines.len()).step_by(8)).collect();
+    assert_finds(&set, &expected, &wanted, |line| event_without_hints(&lines[line]));
+    // The same events as the collector names them: nothing more and nothing less.
+    let wanted = expected.iter().map(|(line, _)| *line).step_by(2).collect();
+    let expected = expected.into_iter().filter(|(line, _)| BTreeSet::contains(&wanted, line)).collect();
+    assert_finds(&set, &expected, &wanted, |line| in_winlogbeats_names(&event_without_hints(&lines[line])));
+}
+
+fn assert_finds(
+    set: &RuleSet,
+    expected: &BTreeSet<(usize, String)>,
+    wanted: &BTreeSet<usize>,
+    event: impl Fn(usize) -> Event,
+) {
     let mut found = BTreeSet::new();
     for line in wanted {
-        let event = event_without_hints(&lines[line]);
-        found.extend(set.evaluate(&event).into_iter().map(|matched| (line, matched.rule.id().to_string())));
+        found.extend(set.evaluate(&event(*line)).into_iter().map(|matched| (*line, matched.rule.id().to_string())));
     }
     let missing: Vec<_> = expected.difference(&found).collect();
-    let unexpected: Vec<_> = found.difference(&expected).collect();
+    let unexpected: Vec<_> = found.difference(expected).collect();
     assert!(missing.is_empty() && unexpected.is_empty(), "missing {missing:?}, unexpected {unexpected:?}");
+}
+
+fn expected(shared: &Path) -> BTreeSet<(usize, String)> {
+    let text = std::fs::read_to_string(shared.join("events/windows-attacks.expected.tsv")).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('\t'));
+    lines.map(|(line, id)| (line.parse().unwrap(), id.to_owned())).collect()
+}
+
+fn in_winlogbeats_names(flat: &Event) -> Event {
+    let mut event = Event::new();
+    for (name, value) in flat.iter() {
+        let name = match name {
+            "Channel" => "winlog.channel".to_owned(),
+            "EventID" => "winlog.event_id".to_owned(),
+            "Computer" => "winlog.computer_name".to_owned(),
+            "Provider_Name" => "winlog.provider_name".to_owned(),
+            "EventRecordID" => "winlog.record_id".to_owned(),
+            "Level" | "Task" | "Opcode" | "Keywords" => format!("winlog.{}", name.to_lowercase()),
+            "UserID" => "winlog.user.identifier".to_owned(),
+            "Message" => "message".to_owned(),
+            name => format!("winlog.event_data.{name}"),
+        };
+        event.push(&name, value).unwrap();
+    }
+    event.push("metrosoc.site.id", "mimikatz").unwrap();
+    event
 }
 
 #[test]
@@ -99,12 +132,16 @@ fn sigma_rust_agrees_on_rules_without_its_known_faults() {
         .iter()
         .step_by(6)
         .filter_map(|rule| Some((rule, std::fs::read_to_string(&rule.path).ok()?)))
-        .filter(|(_, yaml)| ["null", "windash", "|expand", "|re", "base64", "fieldref"].iter().all(|word| !yaml.contains(word)))
+        .filter(|(_, yaml)| {
+            ["null", "windash", "|expand", "|re", "base64", "fieldref"].iter().all(|word| !yaml.contains(word))
+        })
         .filter_map(|(rule, yaml)| Some((rule, sigma_rust::rule_from_yaml(&yaml).ok()?)))
         .collect();
     assert!(peers.len() > 80, "{} rules are left to compare", peers.len());
     let mut compared = 0;
-    for line in attacks(&shared).iter().filter(|line| line.contains("\"sigma_category\":\"process_creation\"")).step_by(2) {
+    for line in
+        attacks(&shared).iter().filter(|line| line.contains("\"sigma_category\":\"process_creation\"")).step_by(2)
+    {
         let event = event_without_hints(line);
         let peer = sigma_rust::event_from_json(&aliased(line)).unwrap();
         let found: BTreeSet<&str> = set.evaluate(&event).iter().map(|found| found.rule.id().as_str()).collect();

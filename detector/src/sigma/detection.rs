@@ -40,7 +40,8 @@ impl Detection {
         }
     }
 
-    fn cost(&self) -> usize {
+    /// How dear it is to ask.
+    pub(crate) fn cost(&self) -> usize {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
             Self::Item(item) => item.cost(),

@@ -1,6 +1,7 @@
 //! Rules against events: the semantics where engines go wrong, one table row each.
 
 use event::{Event, json};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -196,4 +197,43 @@ fn a_finding_names_who_was_involved() {
     assert_eq!(finding.entities.user.as_deref(), Some("lan"));
     assert_eq!(finding.entities.source_ip, Some("10.1.1.1".parse().unwrap()));
     assert_eq!(finding.matched, ["s"]);
+}
+
+#[test]
+fn large_events_are_bounded() {
+    let set = set(&format!(
+        "{}---\n{}",
+        rule("k: [needle, 'a*b*c*d']\ncondition: k"),
+        rule("s: {A|re: '(a|aa)+$'}\ncondition: s")
+    ));
+    let mut event = Event::new();
+    event.push("Channel", "Security").unwrap();
+    event.push("A", "a".repeat(1_000_000).as_str()).unwrap();
+    while event.push("Filler", "xaxbxc").is_ok() {}
+    assert_eq!(set.evaluate(&event).len(), 1);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_text_is_loaded_or_refused(text in "(\\PC|[\\n :\\-&*!|>'\"{}\\[\\]]){0,120}") {
+        set(&text);
+    }
+
+    #[test]
+    fn any_detection_is_loaded_or_refused(
+        field in "[A-C]{1}(\\|(contains|all|re|cidr|windash|base64offset|wide|neq|exists|lt|hour|fieldref|cased|i|x)){0,3}",
+        value in "\\PC{0,20}",
+        condition in "(s|not s|1 of them|all of s\\*|\\(s|s\\)| and | or ){1,5}",
+        given in "\\PC{0,20}",
+    ) {
+        let quote = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let set = set(&rule(&format!("s: {{{}: {}}}\ncondition: {}", quote(&field), quote(&value), quote(&condition))));
+        prop_assert_eq!(set.rules().len() + set.rejected().len(), 1);
+        let mut event = Event::new();
+        event.push("Channel", "Security").unwrap();
+        event.push("A", given.as_str()).unwrap();
+        set.evaluate(&event);
+    }
 }

@@ -96,7 +96,8 @@ impl<'e> View<'e> {
                 }
                 *last = at;
             }
-            let is_raw = structured.is_some() && matches!(name, "message" | "event.original") && value.as_str() == structured;
+            let is_raw =
+                structured.is_some() && matches!(name, "message" | "event.original") && value.as_str() == structured;
             let is_own_text = !is_raw && is_own_text(name, value);
             entries.push(Entry { value, next: NONE, is_own_text, text: OnceCell::new(), lower: OnceCell::new() });
         }
