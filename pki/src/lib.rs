@@ -11,7 +11,7 @@ mod error;
 pub mod link;
 
 pub use authority::{
-    Authority, AuthoritySettings, BulkReport, Certificate, CertificateStatus, Crl, Issued, KeyOrigin, Profile, Reason,
-    RevokeTarget, ServerNames, SiteKey,
+    Authority, AuthoritySettings, BulkReport, Certificate, CertificateStatus, Crl, Issued, KeyOrigin, ListFilter,
+    Profile, ProvenKey, Reason, RevokeTarget, ServerNames, SiteKey,
 };
 pub use error::PkiError;

@@ -36,7 +36,7 @@ impl Responder {
     pub async fn reconcile(&self) -> Result<ReconcileReport, ResponderError> {
         let inner = self.inner();
         let _acting = inner.acting.lock().await;
-        let now = inner.clock.now();
+        let now = inner.now();
         let mut report = ReconcileReport::default();
         let mut wanted: BTreeMap<IpAddr, (Timestamp, Vec<Plan>)> = BTreeMap::new();
         for plan in inner.journal.in_force().await? {

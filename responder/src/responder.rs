@@ -48,7 +48,7 @@ pub(crate) struct Inner {
     protected: Protected,
     pub(crate) journal: Journal,
     ledger: Ledger,
-    pub(crate) clock: Arc<dyn Clock>,
+    clock: Arc<dyn Clock>,
     firewall: Arc<dyn Firewall>,
     /// Whoever counts blocks or changes them holds this: limits cannot be overrun by two at a time.
     pub(crate) acting: Mutex<()>,
@@ -102,8 +102,10 @@ impl Responder {
     /// # Errors
     /// When a standing block cannot be taken back; the address is protected from further ones all the same.
     pub async fn operator_signed_in(&self, address: IpAddr, until: Timestamp) -> Result<(), ResponderError> {
-        let now = self.0.clock.now();
+        let now = self.0.now();
         self.0.protected.add_operator(address, until, now);
+        // Whoever checked before the address was protected is through after this; whoever checks later sees it.
+        drop(self.0.acting.lock().await);
         let target = address.to_canonical().to_string();
         for plan in self.0.journal.in_force().await?.into_iter().filter(|plan| plan.target == target) {
             self.0.take_back(plan, SELF, "an operator signed in from this address").await?;
@@ -246,7 +248,7 @@ impl Inner {
     }
 
     fn draft(&self, trigger: &Trigger, playbook: &Playbook, address: IpAddr) -> Option<Plan> {
-        let now = self.clock.now();
+        let now = self.now();
         let target = address.to_string();
         let duration_secs = self.limits.duration(playbook.duration_secs).as_secs();
         Some(Plan {
@@ -276,7 +278,7 @@ impl Inner {
 
     /// The checks that nobody can overrule: the never-block list, then the limits.
     async fn check(&self, plan: &Plan, playbook: Option<&Playbook>) -> Result<(Check, Check), ResponderError> {
-        let now = self.clock.now();
+        let now = self.now();
         let Action::BlockAddress { address, .. } = &plan.action else {
             return Ok((
                 Check::failed("never_block", "this kind of action is not built yet"),
@@ -326,7 +328,7 @@ impl Inner {
         };
         // Step 1: the intent, in the journal and in the ledger. What is not recorded is not done.
         let before = plan.clone();
-        let now = self.clock.now();
+        let now = self.now();
         let duration = self.limits.duration(duration_secs);
         (plan.status, plan.note) = (PlanStatus::Running, String::new());
         (plan.updated, plan.started, plan.ends) = (now, Some(now), Some(now.plus(duration)));
@@ -342,7 +344,7 @@ impl Inner {
         let outcome = self.on_firewall(move |firewall| firewall.block(address, longest.since(now))).await;
 
         // Step 3: what became of it.
-        plan.updated = self.clock.now();
+        plan.updated = self.now();
         let error = match outcome {
             Ok(()) => {
                 plan.status = PlanStatus::Done;
@@ -376,7 +378,7 @@ impl Inner {
                 reason: "this kind of action is not built yet".to_owned(),
             });
         };
-        let now = self.clock.now();
+        let now = self.now();
         let others = self.journal.in_force().await?;
         let other =
             others.iter().filter(|one| one.target == plan.target && one.id != plan.id).filter_map(|one| one.ends).max();
@@ -404,7 +406,7 @@ impl Inner {
     }
 
     pub(crate) async fn step(&self, plan: &Plan, actor: &str, entry: &str, detail: &str) -> Result<(), ResponderError> {
-        self.journal.update(plan, &Step { time: self.clock.now(), actor, entry, detail }).await
+        self.journal.update(plan, &Step { time: self.now(), actor, entry, detail }).await
     }
 
     pub(crate) async fn record(&self, actor: &str, action: &str, plan: &Plan) -> Result<(), ResponderError> {
@@ -416,9 +418,13 @@ impl Inner {
             "ends": plan.ends,
             "note": plan.note,
         });
-        let entry = Entry { actor: actor.to_owned(), action: action.to_owned(), object: plan.id.to_string(), detail };
-        self.ledger.append(entry).await?;
+        self.ledger.append(Entry::new(actor, action, plan.id.to_string(), detail)).await?;
         Ok(())
+    }
+
+    /// Now, to the millisecond as the journal keeps times.
+    pub(crate) fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.now().millis())
     }
 
     /// Calls the firewall off the runtime.
@@ -438,7 +444,7 @@ impl Inner {
     }
 
     fn reader(&self, permit: &Permit) -> Result<(), ResponderError> {
-        let now = self.clock.now();
+        let now = self.now();
         let allowed = [Operation::Read, Operation::Write, Operation::Manage]
             .into_iter()
             .any(|operation| permit.allows(operation, Object::Responses, now));
@@ -446,7 +452,7 @@ impl Inner {
     }
 
     fn actor<'p>(&self, permit: &'p Permit) -> Result<&'p str, ResponderError> {
-        let now = self.clock.now();
+        let now = self.now();
         let allowed = permit.allows(Operation::Write, Object::Responses, now)
             || permit.allows(Operation::Manage, Object::Responses, now);
         if allowed {

@@ -17,6 +17,9 @@ use crate::link::ServerIdentity;
 /// Certificates that are committed together.
 const GROUP_MAX: usize = 500;
 
+/// Certificates that are looked through for sites that have one.
+const SITES_MAX: u32 = 1_000_000;
+
 /// What a bulk run did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BulkReport {
@@ -42,7 +45,7 @@ impl Authority {
         let actor = self.manager(permit)?;
         let _one_at_a_time = self.0.bulk.lock().await;
         prepare(out_dir)?;
-        let filter = ListFilter { profile: Some(Profile::Site), valid_only: true, ..ListFilter::default() };
+        let filter = ListFilter { profile: Some(Profile::Site), valid_only: true, limit: SITES_MAX, site: None };
         let good = self.0.register.list(&filter, self.now()).await?;
         let have: HashSet<&str> = good.iter().map(|certificate| certificate.subject.as_str()).collect();
         let mut report = BulkReport::default();

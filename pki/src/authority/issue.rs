@@ -16,6 +16,9 @@ use super::request::ProvenKey;
 use super::{Authority, Certificate, CertificateStatus, Inner, KeyOrigin, Reason, serial};
 use crate::PkiError;
 
+/// Certificates in one entry of the ledger, whose size is bounded.
+const LEDGER_GROUP_MAX: usize = 100;
+
 /// Whose private key a site's certificate is for.
 #[derive(Debug)]
 pub enum SiteKey<'k> {
@@ -81,7 +84,7 @@ impl Authority {
         Ok(Issued { certificate, chain_pem: self.chain_of(&pem), key_pem })
     }
 
-    /// The way of every certificate but the authority's own. All orders go together: two commits, one ledger entry.
+    /// The way of every certificate but the authority's own. All orders go together, in two commits.
     pub(crate) async fn sign(&self, actor: &str, orders: Vec<Order>) -> Result<Vec<(Certificate, String)>, PkiError> {
         // Step 1: serial numbers and intents are stored.
         let now = self.now();
@@ -99,17 +102,17 @@ impl Authority {
         self.0.register.keep(&signed).await?;
 
         // Step 4: the ledger knows of them.
-        let listed: Vec<_> = intents
-            .iter()
-            .map(
-                |one| serde_json::json!({ "serial": one.serial, "subject": one.subject, "key_sha256": one.key_sha256 }),
-            )
-            .collect();
-        let object = match intents.as_slice() {
-            [one] => one.subject.clone(),
-            many => format!("{} certificates", many.len()),
-        };
-        self.record(actor, "certificate_issued", &object, serde_json::json!({ "certificates": listed })).await?;
+        for group in intents.chunks(LEDGER_GROUP_MAX) {
+            let listed: Vec<_> = group
+                .iter()
+                .map(|one| serde_json::json!({ "serial": one.serial, "subject": one.subject, "key_sha256": one.key_sha256 }))
+                .collect();
+            let object = match group {
+                [one] => one.subject.clone(),
+                many => format!("{} certificates", many.len()),
+            };
+            self.record(actor, "certificate_issued", &object, serde_json::json!({ "certificates": listed })).await?;
+        }
         metrics::counter!("metrosoc_certificates_issued_total").increment(u64::try_from(signed.len()).unwrap_or(0));
         let of = |intent: Intent| intent.certificate(actor, now);
         Ok(intents.into_iter().map(of).zip(signed.into_iter().map(|one| one.pem)).collect())
@@ -138,6 +141,12 @@ impl Inner {
             Holder::Site(_) => (Profile::Site, self.settings.site_days),
             Holder::Server(_) => (Profile::Server, self.settings.server_days),
         };
+        if let Holder::Site(site) = &order.holder
+            && (*site == SiteId::unknown() || *site == SiteId::local())
+        {
+            let reason = "it is reserved for senders without a certificate";
+            return Err(PkiError::Name { name: site.to_string(), reason });
+        }
         let valid = DAY.checked_mul(days).unwrap_or(Duration::MAX);
         let (subject, names) = order.holder.written();
         let intent = Intent {

@@ -15,6 +15,8 @@ pub(crate) mod serial;
 mod server;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
@@ -42,7 +44,7 @@ use crate::PkiError;
 use crate::link::{RevokedSerials, Trust};
 use ca::Ca;
 use lint::{Bench, LEAF_DAYS_MAX};
-use register::Register;
+use register::{LIST_MAX, Register};
 
 /// What the ledger calls us when nobody asked: renewals, first start.
 const SELF: &str = "metrosoc";
@@ -179,7 +181,8 @@ impl Authority {
         if !permit.allows(Operation::Read, Object::Certificates, now) && !self.may_manage(permit) {
             return Err(PkiError::NotPermitted { operation: "read" });
         }
-        let mut found = self.0.register.list(filter, now).await?;
+        let filter = ListFilter { limit: filter.limit.min(LIST_MAX), ..filter.clone() };
+        let mut found = self.0.register.list(&filter, now).await?;
         found.retain(|certificate| permit.scope().holds(None, certificate.site().as_ref()));
         Ok(found)
     }
@@ -198,8 +201,9 @@ impl Authority {
         format!("{pem}{}", self.0.issuing.pem)
     }
 
+    /// Now, to the millisecond as the register keeps times.
     fn now(&self) -> Timestamp {
-        self.0.clock.now()
+        Timestamp::from_millis(self.0.clock.now().millis())
     }
 
     fn may_manage(&self, permit: &Permit) -> bool {
@@ -227,7 +231,7 @@ impl std::fmt::Debug for Authority {
 }
 
 fn entry(actor: &str, action: &str, object: &str, detail: serde_json::Value) -> Entry {
-    Entry { actor: actor.to_owned(), action: action.to_owned(), object: object.to_owned(), detail }
+    Entry::new(actor, action, object, detail)
 }
 
 /// Reads one certificate from PEM.

@@ -7,6 +7,9 @@ use event::{Permit, SiteId};
 use super::{Authority, Certificate, CertificateStatus, ListFilter, Profile, Reason, serial};
 use crate::PkiError;
 
+/// Serial numbers in one entry of the ledger, whose size is bounded.
+const LEDGER_GROUP_MAX: usize = 500;
+
 /// What to revoke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevokeTarget {
@@ -47,8 +50,10 @@ impl Authority {
             RevokeTarget::Serial(_) => serials.first().cloned().unwrap_or_default(),
             RevokeTarget::Site(site) => site.to_string(),
         };
-        let detail = serde_json::json!({ "serials": serials, "reason": reason });
-        self.record(actor, "certificate_revoked", &object, detail).await?;
+        for group in serials.chunks(LEDGER_GROUP_MAX) {
+            let detail = serde_json::json!({ "serials": group, "reason": reason });
+            self.record(actor, "certificate_revoked", &object, detail).await?;
+        }
         let revoked = |certificate| Certificate {
             status: CertificateStatus::Revoked,
             revoked: Some(now),
