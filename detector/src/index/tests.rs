@@ -112,7 +112,8 @@ fn a_batch_over_two_slices_lies_in_two() {
 #[test]
 fn a_crash_between_two_commits_neither_loses_nor_repeats() {
     let dir = tempfile::tempdir().unwrap();
-    let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
+    let (slice_length, commit_interval) = (Duration::from_secs(3_600), Duration::from_secs(60));
+    let settings = IndexSettings { slice_length, commit_interval, ..settings() };
     let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
     index.add(&events(0..10)).unwrap();
     index.flush().unwrap();
