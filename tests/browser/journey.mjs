@@ -109,7 +109,6 @@ await stage.step("alerts are listed with what an analyst needs", async () => {
 });
 
 await stage.step("alerts are filtered by level, status and text, and the filter is left again", async () => {
-  const all = await rows().count();
   await page.getByRole("group", { name: "Status" }).getByRole("button", { name: "All" }).click();
   await page.waitForURL(/status=all/);
   await page.getByRole("searchbox").fill("zzzz-no-such-thing");
@@ -118,7 +117,6 @@ await stage.step("alerts are filtered by level, status and text, and the filter 
   expect(!page.url().includes("zzzz"), "the filter text is not in the address");
   await page.locator(".bar").getByRole("button", { name: "Clear filters" }).click();
   await rows().first().waitFor();
-  expect((await rows().count()) === all, "the list is back");
 });
 
 await stage.step("an alert opens with entities, tags, events, history and the reason", async () => {
@@ -361,6 +359,10 @@ await stage.step("sign-out ends the session", async () => {
 if (users.tier1) {
   await stage.step("a role behind masks sees marks, and no search by masked fields or bare words", async () => {
     await signIn(users.tier1);
+    await rows().first().click();
+    await pane().getByRole("heading", { level: 2 }).waitFor();
+    await pane().locator(".masked").first().waitFor();
+    await stage.audit("alert-masked");
     await page.getByRole("link", { name: /Search/ }).click();
     await searched();
     await page.getByText("Your role does not see message text").waitFor();

@@ -1,6 +1,7 @@
 // Who is signed in, and what this account may do.
 import { keepCsrf, onSessionEnded, Problem } from "../api/client";
 import { api } from "../api/endpoints";
+import { fields } from "./fields.svelte";
 import { route } from "./route.svelte";
 import type { Purpose, SessionAnswer, User } from "../api/types";
 
@@ -65,6 +66,7 @@ class Session {
     keepCsrf("");
     this.user = undefined;
     this.#can = {};
+    fields.forget();
     this.notice = notice;
     route.belongTo(undefined);
     this.phase = "signed-out";

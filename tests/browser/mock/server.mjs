@@ -177,6 +177,15 @@ export class Mock {
     };
   }
 
+  /** An alert as the user may see it. */
+  shown(user, alert) {
+    const entities = { ...alert.entities };
+    const named = { user: "user.name", source_ip: "source.ip" };
+    for (const [name, field] of Object.entries(named))
+      if (entities[name] && this.visibility(user, field) === "masked") entities[name] = `••••${entities[name].slice(-4)}`;
+    return { ...alert, entities };
+  }
+
   listAlerts(user, query) {
     const list = (name) => (query.get(name) ?? "").split(",").filter(Boolean);
     const [status, level] = [list("status"), list("level")];
@@ -191,7 +200,7 @@ export class Mock {
     const limit = Number(query.get("limit") ?? 50);
     return {
       total: found.length,
-      alerts: found.slice(start, start + limit),
+      alerts: found.slice(start, start + limit).map((alert) => this.shown(user, alert)),
       next: start + limit < found.length ? String(start + limit) : null,
       explanation: this.why(user, "alerts", "read"),
       ledger: (this.ledger += 1),
@@ -212,10 +221,10 @@ export class Mock {
         alert[name] = body[name];
       }
       alert.updated = new Date().toISOString();
-      return { alert };
+      return { alert: this.shown(user, alert) };
     }
     return {
-      alert,
+      alert: this.shown(user, alert),
       rule: {
         ...alert.rule,
         description:
