@@ -1,6 +1,6 @@
 //! Alerts: findings grouped, stored with the detector's position, listed and changed under a permit.
 //!
-//! [`group`] decides what belongs together, [`row`] is the stored form, [`list`] and [`change`] are the two doors.
+//! `group` decides what belongs together, `row` is the stored form, `list` and `change` are the two doors.
 
 mod change;
 mod group;

@@ -45,21 +45,6 @@ impl Condition {
         }
     }
 
-    /// Puts cheap parts before dear ones, which changes nothing but time; returns what asking it costs.
-    pub(crate) fn order(&mut self, cost: &impl Fn(usize) -> usize) -> usize {
-        match self {
-            Self::Selection(number) => cost(*number),
-            Self::Not(inner) => inner.order(cost),
-            Self::All(parts) | Self::Any(parts) => {
-                let mut priced: Vec<_> = parts.drain(..).map(|mut part| (part.order(cost), part)).collect();
-                priced.sort_by_key(|(price, _)| *price);
-                let sum = priced.iter().fold(0_usize, |sum, (price, _)| sum.saturating_add(*price));
-                parts.extend(priced.into_iter().map(|(_, part)| part));
-                sum
-            }
-        }
-    }
-
     /// Its truth, when `truth` tells that of a search identifier; asks no further than needed.
     pub(crate) fn holds(&self, truth: &mut impl FnMut(usize) -> bool) -> bool {
         match self {

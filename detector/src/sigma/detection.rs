@@ -40,8 +40,7 @@ impl Detection {
         }
     }
 
-    /// How dear it is to ask.
-    pub(crate) fn cost(&self) -> usize {
+    fn cost(&self) -> usize {
         match self {
             Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
             Self::Item(item) => item.cost(),

@@ -1,8 +1,8 @@
 //! Sigma rules: YAML → documents → compiled rules, routed to events by log source and evaluated one by one.
 //!
-//! The files in the order of the walk: [`files`] reads, [`yaml`] bounds, [`collection`] completes, [`rule`] compiles
-//! ([`detection`], [`value`], [`modifier`], [`encode`], [`pattern`], [`time`], [`condition`], [`fields`]),
-//! [`set`] routes by [`logsource`] ([`windows`]) and asks over a [`view`] of the event, [`finding`] tells the outcome.
+//! The files in the order of the walk: `files` reads, `yaml` bounds, `collection` completes, `rule` compiles
+//! (`detection`, `value`, `modifier`, `encode`, `pattern`, `time`, `condition`, `fields`),
+//! `set` routes by `logsource` (`windows`) and asks over a `view` of the event, `finding` tells the outcome.
 
 mod check;
 mod collection;

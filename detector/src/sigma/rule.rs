@@ -66,8 +66,7 @@ impl Rule {
             map.candidates(&logsource, field).iter().map(|name| names.intern(name)).collect()
         };
         let selections = read_selections(entries, &mut names_of)?;
-        let mut condition = read_condition(detection, &selections)?;
-        condition.order(&|number| selections.get(number).map_or(0, |(_, detection)| detection.cost()));
+        let condition = read_condition(detection, &selections)?;
         let texts = |key| document.get(key).map(Node::texts).unwrap_or_default();
         let text = |key| texts(key).into_iter().next().unwrap_or_default();
         Ok(Self {
