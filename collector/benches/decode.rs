@@ -2,6 +2,8 @@
 //!
 //! Times are CPU time of the thread, so that a busy machine gives the same figures: `cargo bench -p collector`.
 
+#![expect(clippy::expect_used, reason = "a bench that cannot run has to stop")]
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;

@@ -128,14 +128,15 @@ impl Event {
     /// # Errors
     /// [`EventFull`] as for [`Event::push`].
     pub fn copy(&mut self, from: &str, to: &str) -> Result<(), EventFull> {
-        if self.has(to) {
+        let first = self.fields.iter().position(|entry| is_named(&self.text, entry, from));
+        let Some(first) = first.filter(|_| !self.has(to)) else {
             return Ok(());
-        }
+        };
         let name_len = u16::try_from(to.len()).map_err(|_| EventFull)?;
         let mut name_start = None;
-        for at in 0..self.fields.len() {
+        for at in first..self.fields.len() {
             let Some(&entry) = self.fields.get(at) else { break };
-            if self.name(&entry) != from {
+            if !is_named(&self.text, &entry, from) {
                 continue;
             }
             if self.fields.len() >= FIELDS_MAX || self.text.len() + to.len() > TEXT_BYTES_MAX {
@@ -150,7 +151,7 @@ impl Event {
     /// Takes every value of `name` out; the arena keeps its bytes until [`Event::clear`].
     pub fn remove(&mut self, name: &str) {
         let text = &self.text;
-        self.fields.retain(|entry| name_of(text, entry) != name);
+        self.fields.retain(|entry| !is_named(text, entry, name));
     }
 
     /// Gives every field called `from` the name `to`, behind those that have it already.
@@ -167,7 +168,7 @@ impl Event {
         }
         let name_start = append(&mut self.text, to);
         let text = &self.text;
-        for entry in self.fields.iter_mut().filter(|entry| name_of(text, entry) == from) {
+        for entry in self.fields.iter_mut().filter(|entry| is_named(text, entry, from)) {
             entry.name_start = name_start;
             entry.name_len = name_len;
         }
@@ -218,12 +219,12 @@ impl Event {
 
     /// Whether a field of that name is there, null included.
     pub fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|entry| self.name(entry) == name)
+        self.fields.iter().any(|entry| is_named(&self.text, entry, name))
     }
 
     /// The first value of `name`.
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.fields.iter().find(|entry| self.name(entry) == name).map(|entry| self.value(entry))
+        self.fields.iter().find(|entry| is_named(&self.text, entry, name)).map(|entry| self.value(entry))
     }
 
     /// The first value of `name` when it is text.
@@ -233,7 +234,7 @@ impl Event {
 
     /// Every value of `name`, in order.
     pub fn get_all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Value<'e>> + 'e {
-        self.fields.iter().filter(move |entry| self.name(entry) == name).map(|entry| self.value(entry))
+        self.fields.iter().filter(move |entry| is_named(&self.text, entry, name)).map(|entry| self.value(entry))
     }
 
     /// Every field in the order it was added; a list's members each on their own.
@@ -283,6 +284,11 @@ fn span(start: u32, len: usize) -> u64 {
 fn name_of<'t>(text: &'t str, entry: &Entry) -> &'t str {
     let start = entry.name_start as usize;
     text.get(start..start + usize::from(entry.name_len)).unwrap_or_default()
+}
+
+/// Most names differ in length already, which costs no look into the arena.
+fn is_named(text: &str, entry: &Entry, name: &str) -> bool {
+    usize::from(entry.name_len) == name.len() && name_of(text, entry) == name
 }
 
 #[cfg(test)]

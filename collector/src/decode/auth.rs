@@ -165,7 +165,6 @@ fn sudo(text: &str, event: &mut Event) -> Result<(), EventFull> {
     }
     if let Some(command) = command {
         event.push("process.command_line", command)?;
-        event.push("process.executable", command.split(' ').next().unwrap_or(command))?;
     }
     if let Some(complaint) = complaint {
         event.push("system.auth.sudo.error", complaint)?;
@@ -275,14 +274,14 @@ mod tests {
             "sudo",
             "    lan : TTY=pts/0 ; PWD=/home/lan ; USER=root ; COMMAND=/usr/bin/cat /etc/shadow",
             "user.name=lan system.auth.sudo.tty=pts/0 process.working_directory=/home/lan user.effective.name=root \
-             process.command_line=/usr/bin/cat /etc/shadow process.executable=/usr/bin/cat event.action=sudo_command \
+             process.command_line=/usr/bin/cat /etc/shadow event.action=sudo_command \
              event.outcome=success",
         );
         check(
             "sudo",
             "lan : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
             "user.name=lan system.auth.sudo.tty=pts/0 process.working_directory=/ user.effective.name=root \
-             process.command_line=/bin/sh process.executable=/bin/sh \
+             process.command_line=/bin/sh \
              system.auth.sudo.error=3 incorrect password attempts event.action=sudo_command event.outcome=failure",
         );
         check(

@@ -16,11 +16,13 @@ const LEAVES_MAX: usize = FIELDS_MAX - 500;
 const BYTES_MAX: usize = 6 * 1024 * 1024;
 
 /// Why a text is no JSON document.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonFault {
     /// It does not parse.
+    #[error("broken JSON")]
     Broken,
     /// It is JSON, but no object.
+    #[error("no JSON object")]
     NoObject,
 }
 

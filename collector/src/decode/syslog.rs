@@ -256,7 +256,8 @@ pub(crate) fn identify(header: &Header<'_>, event: &mut Event) -> Result<(), Eve
     if let Some(host) = header.host {
         event.set_default("host.name", host)?;
     }
-    if event.has("process.name") || event.has("process.executable") {
+    // A Windows event names its processes itself; the header names the program that sent it.
+    if event.has("process.name") || event.has("winlog.event_id") {
         return Ok(());
     }
     if let Some(app) = header.app {
