@@ -79,10 +79,18 @@ export class Stage {
     await this.page.screenshot({ path: `${SHOTS}${name}.png` });
   }
 
+  /** Waits until what was changed has been drawn. */
+  async painted() {
+    await this.page.evaluate(
+      () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 60)))),
+    );
+  }
+
   /** Theme by attribute, as the switch sets it; the switch itself has a step of its own. */
   async theme(name) {
     await this.page.emulateMedia({ colorScheme: name });
     await this.page.waitForFunction((n) => document.documentElement.dataset.theme === n, name);
+    await this.painted();
   }
 
   /** Runs axe in both themes and takes a picture of each; every screen counts as one check. */

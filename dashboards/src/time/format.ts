@@ -65,7 +65,15 @@ export function moment(ms: number, spanMs: number): string {
 export function rangeText(range: Range): string {
   const quick = quickOf(range);
   if (quick) return t(`range.last.${quick}`);
+  const back = /^now-(\d+)([smhdw])$/.exec(range.from);
+  if (back && range.to === "now") return t("range.span", { span: spanText(Number(back[1]), back[2] ?? "m") });
   return `${edge(range.from)} – ${edge(range.to)}`;
+}
+
+/** `2 days`, `2 ngày`. */
+function spanText(count: number, letter: string): string {
+  const unit = { s: "second", m: "minute", h: "hour", d: "day", w: "week" }[letter] ?? "minute";
+  return new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay: "long" }).format(count);
 }
 
 function edge(text: string): string {
