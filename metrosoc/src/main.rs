@@ -1,5 +1,7 @@
 //! The MetroSOC binary: arguments, configuration, telemetry, run.
 
+#![expect(unreachable_pub, reason = "in a binary, `pub` tells which items a module offers to the others")]
+
 mod api;
 mod cli;
 mod client;

@@ -1,1 +1,13 @@
-//! placeholder
+//! What the journeys share: a running server, its command line, its HTTP, and patience with a bound.
+//!
+//! The journeys themselves lie in `tests/`, one file a journey.
+
+mod data;
+mod http;
+mod server;
+mod tool;
+
+pub use data::{lines_of_zst, repository, shared};
+pub use http::Api;
+pub use server::{Role, Server, Setup};
+pub use tool::{Child, has, run, wait_for};

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use collector::file::FileRecord;
-use collector::record::{Format, Record};
+use collector::{Format, Record};
 use event::{KnownBy, Object, Operation, SiteId, Transport};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -24,13 +24,8 @@ pub const MEDIA_TYPE: &str = "application/vnd.metrosoc.records";
 pub const FULL: &str = "try again";
 
 const HEAD_BYTES: usize = 5;
-const FORMATS: [(u8, Option<Format>); 5] = [
-    (0, None),
-    (1, Some(Format::Syslog)),
-    (2, Some(Format::Json)),
-    (3, Some(Format::WindowsXmlJson)),
-    (4, Some(Format::Line)),
-];
+const FORMATS: [(u8, Format); 4] =
+    [(1, Format::Syslog), (2, Format::Json), (3, Format::WindowsXmlJson), (4, Format::Line)];
 
 /// What stands behind `?`.
 #[derive(Debug, Deserialize)]
@@ -50,7 +45,7 @@ pub fn encode(record: &FileRecord, body: &mut Vec<u8>) {
 }
 
 /// Splits a body into records; `None` when a length points behind its end or a form is unknown.
-pub fn decode(body: &Bytes) -> Option<Vec<(Option<Format>, Bytes)>> {
+pub fn decode(body: &Bytes) -> Option<Vec<(Format, Bytes)>> {
     let mut records = Vec::new();
     let mut rest = body.clone();
     while !rest.is_empty() {
@@ -77,21 +72,26 @@ pub async fn import(
     caller.permit(&app, Operation::Write, Object::Ingest, "")?;
     let parts = decode(&body).ok_or_else(|| Problem::bad_request(format!("the body is not `{MEDIA_TYPE}`")))?;
     let origin = app
-        .attribution
-        .for_site(&query.site, KnownBy::Operator, Transport::Import, &query.name)
+        .sites
+        .by_id(&query.site)
+        .map(|_| ())
+        .or_else(|| (query.site == SiteId::local()).then_some(()))
+        .map(|()| app.attribution.origin_for_site(&query.site, KnownBy::Operator, Transport::Import, None))
         .ok_or_else(|| Problem::not_found(format!("no site `{}`; `metrosoc site list` shows them", query.site)))?;
     let received = app.clock.now();
     let records: Vec<Record> = parts
         .into_iter()
-        .map(|(format, bytes)| Record { format, ..Record::new(Arc::clone(&origin), received, bytes) })
+        .map(|(format, bytes)| Record::new(Arc::clone(&origin), received, bytes).with_format(format))
         .collect();
     let count = records.len();
     app.record(&caller, "import", &format!("site:{}", query.site), json!({ "file": query.name, "records": count })).await?;
     if records.is_empty() {
         return Ok(Json(json!({ "records": 0, "next": null })));
     }
+    let bytes = records.iter().map(|record| record.bytes.len()).sum();
     let accepted = app.intake.submit(records).await.map_err(|error| refused(&error))?;
-    Ok(Json(json!({ "records": accepted.count, "next": accepted.first.0 + accepted.count })))
+    app.attribution.stored(&origin, count, bytes);
+    Ok(Json(json!({ "records": accepted.count, "next": accepted.first.0 + accepted.count as u64 })))
 }
 
 /// `GET /api/v1/import/position`: every event below it is searchable.

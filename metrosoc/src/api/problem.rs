@@ -19,7 +19,7 @@ pub struct Problem {
     /// The policy lines that said no, for denials.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<String>,
-    /// Byte position in the query, for queries that cannot be read.
+    /// Character of the query, from 1, for queries that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<usize>,
     /// What was expected there.

@@ -109,8 +109,8 @@ fn problem_of(error: SearchError) -> Problem {
     match &error {
         SearchError::Denied { .. } | SearchError::FieldMasked { .. } => Problem::denied(error.to_string(), Vec::new()),
         SearchError::Query(inner) => {
-            let position = Some(inner.position());
-            Problem { position, expected: inner.expected(), ..Problem::bad_request(error.to_string()) }
+            let expected = Some(inner.expected.to_owned());
+            Problem { position: Some(inner.position), expected, ..Problem::bad_request(error.to_string()) }
         }
         SearchError::Value { position, .. } => {
             Problem { position: Some(*position), ..Problem::bad_request(error.to_string()) }

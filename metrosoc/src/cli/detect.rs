@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use collector::file::{self, FileRecord, FileSettings};
 use collector::pipeline::{Pipeline, PipelineSettings};
-use collector::record::Record;
+use collector::Record;
 use detector::sigma::{RuleSet, RuleSource};
-use event::{Event, EventId, KnownBy, Origin, SiteId, SourceId, SystemClock, Timestamp, Transport};
+use event::{Event, EventId, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use serde_json::json;
 
 use crate::exit::{Failure, Status};
@@ -99,7 +99,7 @@ fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
 
 /// Reads on this thread, matches on `threads` others, prints in the order of reading.
 fn match_files(arguments: &Arguments, rules: &RuleSet) -> anyhow::Result<(Totals, u64)> {
-    let pipeline = Pipeline::new(PipelineSettings::default(), Arc::new(SystemClock));
+    let pipeline = Pipeline::new(PipelineSettings::default());
     let threads = usize::from(arguments.threads);
     let (to_workers, batches) = sync_channel::<Batch>(threads * 2);
     let (to_printer, outcomes) = sync_channel::<Outcome>(threads * 2);
@@ -125,7 +125,7 @@ fn read_files(files: &[PathBuf], to_workers: &SyncSender<Batch>) -> u64 {
     let mut number = 0;
     let mut faults = 0;
     for path in files {
-        let reader = match file::open(path, FileSettings::default()) {
+        let reader = match file::open(path, &FileSettings::default()) {
             Ok(reader) => reader,
             Err(error) => {
                 faults += 1;
@@ -192,7 +192,8 @@ fn one(
 ) {
     let start = cpu_of_thread();
     let mut raw = Record::new(Arc::clone(origin), Timestamp::from_nanos(0), record.bytes);
-    raw.format = record.format;
+    raw.format = Some(record.format);
+    raw.truncated = record.truncated;
     event.clear();
     pipeline.event(EventId(at), &raw, event);
     let parsed = cpu_of_thread();
@@ -201,7 +202,7 @@ fn one(
         let rule = found.rule;
         let line = json!({
             "file": file, "event": at,
-            "rule": { "id": rule.id(), "title": rule.title(), "level": rule.level() },
+            "rule": { "id": rule.id(), "title": rule.reference.title, "level": rule.reference.level },
             "matched": found.matched,
         });
         outcome.lines.extend_from_slice(line.to_string().as_bytes());
@@ -212,7 +213,7 @@ fn one(
     outcome.totals.matching += cpu_of_thread().saturating_sub(parsed);
 }
 
-fn offline_origin() -> Origin {
+pub fn offline_origin() -> Origin {
     Origin {
         site: SiteId::local(),
         agency: None,

@@ -65,7 +65,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> 
 }
 
 async fn import(client: &Client, site: &SiteId, path: &Path, context: &Context, sent: &mut Sent) -> anyhow::Result<()> {
-    let reader = file::open(path, FileSettings::default()).with_context(|| format!("`{}`", path.display()))?;
+    let reader = file::open(path, &FileSettings::default()).with_context(|| format!("`{}`", path.display()))?;
     let name = path.file_name().map_or_else(|| "stdin".into(), |name| name.to_string_lossy().into_owned());
     let mut body = Vec::with_capacity(REQUEST_BYTES);
     let mut last_fault = None;

@@ -2,7 +2,7 @@
 
 mod bench;
 mod config;
-mod detect;
+pub mod detect;
 mod import;
 mod ledger;
 mod output;

@@ -1,5 +1,6 @@
 //! `metrosoc policy`: who may see what.
 
+use ::policy::{Guard, PolicySource};
 use event::{Object, Operation, Role};
 use serde_json::{Value, json};
 
@@ -59,8 +60,8 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
 }
 
 fn check(folder: Option<std::path::PathBuf>, context: &Context) -> anyhow::Result<()> {
-    let source = folder.map_or_else(::policy::guard::PolicySource::embedded, ::policy::guard::PolicySource::Folder);
-    let guard = ::policy::guard::Guard::open(source, std::sync::Arc::new(event::SystemClock))?;
+    let source = folder.map_or(PolicySource::Embedded, PolicySource::Directory);
+    let guard = Guard::open(source, std::sync::Arc::new(event::SystemClock))?;
     let table = guard.table_markdown()?;
     context.output.print(&json!({ "version": guard.version(), "table": table }), |_| table.clone())
 }

@@ -58,14 +58,15 @@ fn check(paths: &[PathBuf], context: &Context) -> anyhow::Result<()> {
 
 fn test(paths: &[PathBuf], context: &Context) -> anyhow::Result<()> {
     let map = field_map()?;
-    let mut passed = 0;
-    let mut failures = Vec::new();
-    for path in paths {
-        let report = sigma::check::run(path, &map)?;
-        passed += report.passed;
-        failures.extend(report.failures.iter().map(ToString::to_string));
-    }
-    let failed = failures.len();
+    let report = sigma::check(paths, &map);
+    let mut failures: Vec<String> = report
+        .failures
+        .iter()
+        .map(|failure| format!("{}: {}: {}", failure.path.display(), failure.event, failure.reason))
+        .collect();
+    failures.extend(report.rejected.iter().map(|one| format!("{}: {}", one.path, one.reason)));
+    failures.extend(report.untested.iter().map(|path| format!("{}: no test beside it", path.display())));
+    let (passed, failed) = (report.events.saturating_sub(report.failures.len()), failures.len());
     context.output.print(&json!({ "passed": passed, "failures": failures }), |_| {
         let mut text: String = failures.iter().map(|failure| format!("{failure}\n")).collect();
         text.push_str(&format!("{passed} passed, {failed} failed\n"));

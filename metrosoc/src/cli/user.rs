@@ -43,11 +43,6 @@ Roles: analyst-tier1, analyst-tier2, soc-lead, agency-officer, data-owner, audit
         /// The account
         name: UserName,
     },
-    /// Set a new password; ends every session of the account
-    Password {
-        /// The account
-        name: UserName,
-    },
     /// Stop an account from signing in; ends its sessions and tokens
     Disable {
         /// The account
@@ -58,9 +53,9 @@ Roles: analyst-tier1, analyst-tier2, soc-lead, agency-officer, data-owner, audit
         /// The account
         name: UserName,
     },
-    /// A one-time code (15 minutes) with which an administrator who lost the password gets back in
+    /// A one-time code (15 minutes) with which somebody who lost the password chooses a new one
     RecoveryCode {
-        /// The administrator's account
+        /// The account
         name: UserName,
     },
 }
@@ -97,13 +92,6 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Token { name } => {
             let answer: Value = client.post(&format!("/api/v1/users/{name}/tokens"), &json!({})).await?;
             print_token(context, &answer)
-        }
-        Command::Password { name } => {
-            let password = read_password(&name)?;
-            let body = json!({ "password": password.expose() });
-            let _: Value = client.send(Method::PUT, &format!("/api/v1/users/{name}/password"), &body).await?;
-            context.output.say(format!("password of `{name}` set; its sessions have ended"));
-            Ok(())
         }
         Command::Disable { name } => set_disabled(context, &client, &name, true).await,
         Command::Enable { name } => set_disabled(context, &client, &name, false).await,

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use load::{Loaded, Origin, load};
+pub use load::{Loaded, load};
 
 /// The version of the configuration's form that this program reads.
 pub const VERSION: u32 = 1;
@@ -130,8 +130,6 @@ pub struct Index {
     pub writer_bytes: usize,
     /// Longest wait in milliseconds before new events are searchable.
     pub commit_ms_max: u64,
-    /// Seconds after which a search gives up.
-    pub search_timeout_secs: u64,
 }
 
 /// The database of alerts, accounts, certificates and sites.
@@ -276,7 +274,7 @@ impl Default for Spool {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { slice_hours: 24, writer_bytes: 64 * 1024 * 1024, commit_ms_max: 1_000, search_timeout_secs: 30 }
+        Self { slice_hours: 24, writer_bytes: 96 * 1024 * 1024, commit_ms_max: 900 }
     }
 }
 
@@ -347,7 +345,6 @@ impl Config {
         check((1..=744).contains(&self.index.slice_hours), "index.slice_hours", "between 1 and 744");
         check((15 << 20..=4 << 30).contains(&self.index.writer_bytes), "index.writer_bytes", "between 15 MiB and 4 GiB");
         check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
-        check(self.index.search_timeout_secs > 0, "index.search_timeout_secs", "at least 1");
         check(self.respond.block_secs_max > 0, "respond.block_secs_max", "at least 1");
         let endpoint = &self.telemetry.otlp_endpoint;
         let scheme = endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://");

@@ -1,0 +1,234 @@
+//! The HTTP API: one file a noun, the router below.
+
+mod alerts;
+mod audit;
+mod caller;
+mod certificates;
+mod health;
+pub mod import;
+mod ingest;
+mod ledger;
+mod openapi;
+mod page;
+mod platform;
+mod policy;
+pub mod problem;
+mod responses;
+mod rules;
+mod search;
+mod session;
+mod sites;
+mod users;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use axum::routing::{get, patch, post};
+use collector::sites::{Attribution, Sites};
+use collector::spool::{Intake, Spool};
+use detector::alert::Alerts;
+use detector::index::Index;
+use detector::search::Search;
+use detector::sigma::RuleSet;
+use ::event::Clock;
+use metrics_exporter_prometheus::PrometheusHandle;
+use pki::Authority;
+use ::policy::audit::Audit;
+use ::policy::{Accounts, Guard};
+use responder::Responder;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use store::Store;
+use tower::ServiceBuilder;
+use tower_http::decompression::RequestDecompressionLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub use caller::{LocalPeer, Remote};
+use caller::Caller;
+use problem::Problem;
+
+use crate::config::Loaded;
+
+/// What every endpoint works with. The nouns that hold data ask for a permit themselves.
+pub struct App {
+    pub loaded: Loaded,
+    pub data: PathBuf,
+    pub clock: Arc<dyn Clock>,
+    pub guard: Guard,
+    pub accounts: Accounts,
+    pub audit: Audit,
+    pub ledger: ::ledger::Ledger,
+    pub ledger_key: Vec<u8>,
+    pub store: Store,
+    pub spool: Arc<Spool>,
+    pub intake: Intake,
+    pub sites: Arc<Sites>,
+    pub attribution: Arc<Attribution>,
+    pub index: Arc<Index>,
+    pub search: Search,
+    pub alerts: Alerts,
+    pub rules: Arc<ArcSwap<RuleSet>>,
+    pub authority: Authority,
+    pub responder: Arc<Responder>,
+    pub prometheus: PrometheusHandle,
+    pub reload: tokio::sync::mpsc::Sender<()>,
+}
+
+impl App {
+    /// Appends to the ledger what `caller` did; gives its number. Whoever shows data waits for it.
+    ///
+    /// # Errors
+    /// 503 when the ledger cannot be written: what cannot be recorded is not answered.
+    pub async fn record(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        object: &str,
+        detail: Value,
+    ) -> Result<u64, Problem> {
+        let entry = ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail);
+        let receipt = self.ledger.append(entry).await.map_err(|error| Problem::fault("the ledger", &error))?;
+        Ok(receipt.index)
+    }
+
+    /// What must be writable, each with the reason why it is not.
+    pub async fn readiness(&self) -> BTreeMap<&'static str, Option<String>> {
+        let store = self.store.writable().await.err().map(|error| problem::chain(&error));
+        let ledger = self.ledger.writable().await.err().map(|error| problem::chain(&error));
+        let policy = self.guard.version().is_none().then(|| "no policy is in force".to_owned());
+        BTreeMap::from([
+            ("store", store),
+            ("spool", self.spool.trouble()),
+            ("ledger", ledger),
+            ("policy", policy),
+        ])
+    }
+}
+
+/// Everything that HTTP answers, for the TLS listener and for the Unix socket.
+pub fn router(app: Arc<App>) -> Router {
+    let https = &app.loaded.config.https;
+    let timeout = Duration::from_secs(https.request_timeout_secs);
+    let layers = ServiceBuilder::new()
+        .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(span))
+        .layer(set(header::CONTENT_SECURITY_POLICY, page::CONTENT_SECURITY_POLICY))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"))
+        .layer(set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
+        .layer(set(HeaderName::from_static("cross-origin-opener-policy"), "same-origin"))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, timeout))
+        .layer(RequestDecompressionLayer::new())
+        .layer(DefaultBodyLimit::max(https.body_bytes_max));
+    Router::new()
+        .merge(public())
+        .merge(bulk())
+        .nest("/api/v1", api().layer(set(header::CACHE_CONTROL, "no-store")))
+        .fallback(page::page)
+        .layer(layers)
+        .with_state(app)
+}
+
+fn public() -> Router<Arc<App>> {
+    Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics))
+        .route("/pki/roots.pem", get(certificates::roots))
+        .route("/pki/crl/{name}", get(certificates::crl))
+}
+
+fn bulk() -> Router<Arc<App>> {
+    Router::new()
+        .route("/_bulk", post(ingest::bulk).put(ingest::bulk))
+        .route("/{index}/_bulk", post(ingest::bulk_into).put(ingest::bulk_into))
+}
+
+fn api() -> Router<Arc<App>> {
+    Router::new()
+        .route("/openapi.json", get(openapi::document))
+        .route("/setup", get(session::setup_needed).post(session::set_up))
+        .route("/session", get(session::current).post(session::sign_in).delete(session::sign_out))
+        .route("/recover", post(session::recover))
+        .route("/recovery-code", post(users::recovery_code))
+        .route("/users", get(users::list).post(users::create))
+        .route("/users/assignable", get(users::assignable))
+        .route("/users/{name}", patch(users::change))
+        .route("/users/{name}/tokens", get(users::tokens).post(users::create_token))
+        .route("/tokens/{id}", axum::routing::delete(users::revoke_token))
+        .route("/search", post(search::search))
+        .route("/events/{id}", get(search::event))
+        .route("/fields", get(search::fields))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{id}", get(alerts::one).patch(alerts::change))
+        .route("/rules", get(rules::list))
+        .route("/rules/rejected", get(rules::rejected))
+        .route("/sites", get(sites::list))
+        .route("/sites/import", post(sites::import))
+        .route("/sites/unknown", get(sites::unknown))
+        .route("/sources", get(sites::sources))
+        .route("/ingest", post(ingest::ingest))
+        .route("/import", post(import::import))
+        .route("/import/position", get(import::position))
+        .route("/certificates", get(certificates::list).post(certificates::issue))
+        .route("/certificates/authority", get(certificates::authority))
+        .route("/certificates/bulk", post(certificates::bulk))
+        .route("/certificates/revoke", post(certificates::revoke))
+        .route("/responses", get(responses::list))
+        .route("/responses/status", get(responses::status))
+        .route("/responses/reconcile", post(responses::reconcile))
+        .route("/responses/{plan}/run", post(responses::run))
+        .route("/responses/{plan}/undo", post(responses::undo))
+        .route("/policy", get(policy::table))
+        .route("/policy/explain", post(policy::explain))
+        .route("/audit", get(audit::list))
+        .route("/ledger/checkpoint", get(ledger::checkpoint))
+        .route("/ledger/proof/{index}", get(ledger::proof))
+        .route("/ledger/verify", post(ledger::verify))
+        .route("/stats", get(platform::stats))
+        .route("/config", get(platform::config))
+        .route("/reload", post(platform::reload))
+}
+
+fn set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// A span without query strings: they may hold what nobody should read in a log.
+fn span<B>(request: &axum::http::Request<B>) -> tracing::Span {
+    tracing::debug_span!("http", method = %request.method(), path = request.uri().path())
+}
+
+/// A JSON body; what is wrong with it comes back as a problem.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &Arc<App>) -> Result<Self, Problem> {
+        let bytes = axum::body::Bytes::from_request(request, state).await.map_err(|rejection| {
+            let status = rejection.status();
+            if status == StatusCode::PAYLOAD_TOO_LARGE {
+                Problem::too_large(rejection.body_text())
+            } else {
+                Problem::bad_request(rejection.body_text())
+            }
+        })?;
+        serde_json::from_slice(&bytes).map(Body).map_err(|error| Problem::bad_request(format!("body: {error}")))
+    }
+}
+
+/// The answer of something that was done and has nothing to say.
+fn no_content() -> Response {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}

@@ -1,0 +1,298 @@
+//! Opening what holds state, from the keys upwards, and wiring it together.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use collector::pipeline::{Pipeline, PipelineSettings};
+use collector::sites::{Attribution, AttributionSettings, Sites};
+use collector::spool::{Spool, SpoolSettings};
+use detector::alert::Alerts;
+use detector::index::{Index, IndexSettings};
+use detector::search::Search;
+use event::{Clock, EventId, SystemClock};
+use keys::{KeySource, Keyring, Secret};
+use ledger::Ledger;
+use pki::link::ServerIdentity;
+use pki::{Authority, AuthoritySettings, ServerNames};
+use policy::audit::Audit;
+use policy::{AccountSettings, Accounts, Guard, PolicySource};
+use responder::action::nftables::Nftables;
+use responder::{Limits, Responder, ResponderSettings};
+use store::Store;
+use tokio::sync::mpsc::Sender;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::pipeline::CONSUMER;
+use super::rules;
+use crate::api::App;
+use crate::client::SOCKET_NAME;
+use crate::config::{Config, Loaded, UnknownSenders};
+use crate::exit::{Failure, Status};
+use crate::telemetry;
+
+/// Name of the ledger's signing key.
+const LEDGER_KEY: &str = "metrosoc-ledger";
+
+/// What `serve` needs beside the app.
+pub struct Opened {
+    pub app: Arc<App>,
+    pub decoder: Pipeline,
+    pub identity: Identity,
+}
+
+/// Opens everything.
+///
+/// # Errors
+/// When a part cannot be opened; the message names it.
+pub async fn open(
+    loaded: Loaded,
+    data: PathBuf,
+    telemetry: &telemetry::Running,
+    reload: Sender<()>,
+) -> anyhow::Result<Opened> {
+    let config = loaded.config.clone();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    prepare(&data)?;
+    let keyring = Keyring::open(&key_source(&config, &data)?, &data).context("the master key")?;
+    let signer = Arc::new(keyring.note_signer(LEDGER_KEY).context("the ledger's key")?);
+    let ledger_key = event::Signer::public_key(&*signer).to_vec();
+    let ledger = Ledger::open(&data.join("ledger"), signer, Arc::clone(&clock)).context("the ledger")?;
+    let store = Store::open(&store_url(&config, &data)?).await.context("the database")?;
+    let guard = open_guard(&config, &clock)?;
+    let journal = Arc::new(ledger.clone());
+    let accounts = Accounts::open(store.clone(), journal, Arc::clone(&clock), AccountSettings::default()).await?;
+    let authority =
+        Authority::open(store.clone(), &keyring, ledger.clone(), Arc::clone(&clock), AuthoritySettings::default())
+            .await
+            .context("the certificate authority")?;
+    let identity = Identity::open(&config, &authority).await?;
+    let index = open_index(&config, &data, &clock)?;
+    let spool = open_spool(&config, &data, &keyring, &index, &clock)?;
+    let sites = Arc::new(Sites::open(store.clone(), Arc::clone(&clock)).await.context("the register of sites")?);
+    let attribution = Arc::new(Attribution::new(Arc::clone(&sites), attribution_settings(&config)));
+    let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
+    let responder = open_responder(&config, &store, &ledger, &clock).await?;
+    let rules = Arc::new(ArcSwap::from_pointee(rules::load(&config)?));
+    let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
+    let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
+    let app = App {
+        clock: Arc::clone(&clock),
+        guard,
+        accounts,
+        audit: Audit::new(ledger.clone(), Arc::clone(&clock)),
+        ledger,
+        ledger_key,
+        store,
+        intake: spool.intake(),
+        spool: Arc::new(spool),
+        sites,
+        attribution,
+        search: Search::new(Arc::clone(&index), Arc::clone(&clock)),
+        index,
+        alerts,
+        rules,
+        authority,
+        responder: Arc::new(responder),
+        prometheus: telemetry.prometheus.clone(),
+        reload,
+        data,
+        loaded,
+    };
+    Ok(Opened { decoder: Pipeline::new(pipeline), app: Arc::new(app), identity })
+}
+
+/// Makes the data directory, for its owner alone, and refuses one that another server uses.
+fn prepare(data: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("data directory `{}`", data.display()))?;
+    let socket = data.join(SOCKET_NAME);
+    if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
+        let message = format!("a server runs on `{}` already; stop it first or name another `--data`", data.display());
+        return Err(Failure::new(Status::Unavailable, message).into());
+    }
+    Ok(())
+}
+
+/// Removes the socket; called at the end, and at the start for one that a crash left.
+pub fn remove_socket(data: &Path) {
+    let path = data.join(SOCKET_NAME);
+    if let Err(error) = std::fs::remove_file(&path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::warn!(path = %path.display(), %error, "socket not removed");
+    }
+}
+
+/// The configured file, systemd's credential, or `DATA.key` beside the data directory.
+fn key_source(config: &Config, data: &Path) -> anyhow::Result<KeySource> {
+    let data = std::path::absolute(data).context("data directory")?;
+    let beside = || {
+        let mut name = data.file_name().unwrap_or_default().to_os_string();
+        name.push(".key");
+        data.with_file_name(name)
+    };
+    let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join("metrosoc.key"));
+    let file = if config.keys.file.is_empty() { beside() } else { PathBuf::from(&config.keys.file) };
+    if !config.keys.passphrase_file.is_empty() {
+        let passphrase = first_line(Path::new(&config.keys.passphrase_file))?;
+        return Ok(KeySource::Passphrase { file, passphrase });
+    }
+    match credential.filter(|path| config.keys.file.is_empty() && path.exists()) {
+        Some(path) => Ok(KeySource::Credential(path)),
+        None => Ok(KeySource::File(file)),
+    }
+}
+
+fn store_url(config: &Config, data: &Path) -> anyhow::Result<String> {
+    if config.store.url_file.is_empty() {
+        return Ok(format!("sqlite://{}", data.join("metrosoc.sqlite").display()));
+    }
+    Ok(first_line(Path::new(&config.store.url_file))?.expose().clone())
+}
+
+/// The first line of a file that only its owner can read.
+fn first_line(path: &Path) -> anyhow::Result<Secret<String>> {
+    use std::os::unix::fs::MetadataExt as _;
+    let about = std::fs::metadata(path).with_context(|| format!("`{}`", path.display()))?;
+    if about.mode() & 0o077 != 0 {
+        bail!("`{}` can be read by others; `chmod 600 {}`", path.display(), path.display());
+    }
+    let text = Secret::new(std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?);
+    let line = text.expose().lines().next().unwrap_or_default().trim();
+    if line.is_empty() {
+        bail!("`{}` is empty", path.display());
+    }
+    Ok(Secret::new(line.to_owned()))
+}
+
+/// A policy that cannot be read denies everything; the server starts all the same, so that the operator can mend it.
+fn open_guard(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Guard> {
+    let source = if config.policy.path.is_empty() {
+        PolicySource::Embedded
+    } else {
+        PolicySource::Directory(PathBuf::from(&config.policy.path))
+    };
+    Ok(Guard::open(source.clone(), Arc::clone(clock)).unwrap_or_else(|error| {
+        let reason = crate::api::problem::chain(&error);
+        tracing::error!(reason, "no policy is in force: everything is denied until SIGHUP finds a good one");
+        Guard::closed(source, Arc::clone(clock), &reason)
+    }))
+}
+
+fn open_index(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Index>> {
+    let settings = IndexSettings {
+        slice_length: Duration::from_secs(u64::from(config.index.slice_hours) * 3_600),
+        heap_bytes: config.index.writer_bytes,
+        commit_interval: Duration::from_millis(config.index.commit_ms_max),
+        ..IndexSettings::default()
+    };
+    Ok(Arc::new(Index::open(&data.join("index"), settings, Arc::clone(clock)).context("the index")?))
+}
+
+fn open_spool(
+    config: &Config,
+    data: &Path,
+    keyring: &Keyring,
+    index: &Index,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Spool> {
+    let settings = SpoolSettings {
+        bytes_max: config.spool.bytes_max,
+        segment_bytes: config.spool.segment_bytes_max,
+        commit_delay: Duration::from_millis(config.spool.flush_ms_max),
+        consumers: vec![CONSUMER.to_owned()],
+        next_id_min: index.position().unwrap_or(EventId(0)),
+        ..SpoolSettings::new(data.join("spool"))
+    };
+    Spool::open(settings, keyring.sealer("spool")?, Arc::clone(clock)).context("the spool")
+}
+
+fn attribution_settings(config: &Config) -> AttributionSettings {
+    AttributionSettings {
+        plain_networks: config.syslog.networks.clone(),
+        unknown_senders: match config.syslog.unknown_senders {
+            UnknownSenders::Keep => collector::sites::UnknownSenders::Keep,
+            UnknownSenders::Refuse => collector::sites::UnknownSenders::Refuse,
+        },
+    }
+}
+
+async fn open_responder(
+    config: &Config,
+    store: &Store,
+    ledger: &Ledger,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Responder> {
+    let limits = Limits {
+        blocked_max: u32::try_from(config.respond.blocks_max).unwrap_or(u32::MAX),
+        per_hour_max: u32::try_from(config.respond.blocks_per_hour_max).unwrap_or(u32::MAX),
+        duration_secs_max: config.respond.block_secs_max,
+    };
+    let settings = ResponderSettings {
+        enabled: config.respond.enabled,
+        limits,
+        never_block: config.respond.never_block.clone(),
+        ..ResponderSettings::default()
+    };
+    let firewall = Arc::new(Nftables::default());
+    let responder = Responder::open(settings, store.clone(), ledger.clone(), Arc::clone(clock), firewall).await?;
+    responder.replace_playbooks(rules::playbooks(config));
+    if config.respond.enabled
+        && let Err(error) = responder.ready().await
+    {
+        tracing::warn!(reason = %crate::api::problem::chain(&error), "responses stay plans: the kernel's filter cannot be used");
+    }
+    Ok(responder)
+}
+
+/// What the HTTPS listener shows: the operator's own certificate, or one of ours. The log ports always show ours.
+#[derive(Clone)]
+pub struct Identity {
+    pub https: Arc<ServerIdentity>,
+    pub ours: Arc<ServerIdentity>,
+    names: ServerNames,
+    files: Option<(PathBuf, PathBuf)>,
+}
+
+impl Identity {
+    async fn open(config: &Config, authority: &Authority) -> anyhow::Result<Self> {
+        let names = ServerNames::local(&config.https.names).context("https.names")?;
+        let ours = authority.server_certificate(&names).await.context("the server's certificate")?;
+        if config.https.certificate.is_empty() {
+            return Ok(Self { https: Arc::clone(&ours), ours, names, files: None });
+        }
+        let files = (PathBuf::from(&config.https.certificate), PathBuf::from(&config.https.key));
+        let https = ServerIdentity::load(&files.0, &files.1).context("https.certificate")?;
+        Ok(Self { https, ours, names, files: Some(files) })
+    }
+
+    /// Reads the operator's files again.
+    ///
+    /// # Errors
+    /// When they cannot be used; what was shown before is still shown.
+    pub fn reload(&self) -> anyhow::Result<()> {
+        match &self.files {
+            Some((chain, key)) => Ok(self.https.reload(chain, key)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Renews our own in the background, long before it ends.
+    pub fn keep(&self, authority: Authority, tracker: &TaskTracker, cancel: &CancellationToken) {
+        let (ours, names, cancel) = (Arc::clone(&self.ours), self.names.clone(), cancel.clone());
+        tracker.spawn(async move {
+            tokio::select! {
+                () = authority.keep_server(&ours, &names) => {}
+                () = cancel.cancelled() => {}
+            }
+        });
+    }
+}

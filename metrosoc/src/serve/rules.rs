@@ -1,0 +1,111 @@
+//! Rules, field names and playbooks: those embedded in the binary and those that the operator names.
+
+use std::path::PathBuf;
+
+use detector::sigma::{FieldMap, RuleSet, RuleSource};
+use rust_embed::RustEmbed;
+
+use crate::config::Config;
+
+#[derive(RustEmbed)]
+#[folder = "../rules/sigma"]
+#[include = "*.yml"]
+#[exclude = "*.test.yml"]
+struct Sigma;
+
+#[derive(RustEmbed)]
+#[folder = "../rules/playbooks"]
+#[include = "*.yml"]
+struct Playbooks;
+
+/// The rules of this repository.
+pub fn embedded_rules() -> Vec<RuleSource> {
+    let text = |path: &str| Sigma::get(path).map(|file| String::from_utf8_lossy(&file.data).into_owned());
+    Sigma::iter()
+        .filter_map(|path| Some(RuleSource::Text { path: format!("embedded/{path}"), yaml: text(&path)? }))
+        .collect()
+}
+
+/// How Sigma's field names are found in ECS events.
+///
+/// # Errors
+/// When the embedded file is wrong, which a test rules out.
+pub fn field_map() -> anyhow::Result<FieldMap> {
+    Ok(FieldMap::embedded()?)
+}
+
+/// Loads the rules that the configuration asks for; each rejected one is logged.
+///
+/// # Errors
+/// When the field names cannot be read.
+pub fn load(config: &Config) -> anyhow::Result<RuleSet> {
+    let mut sources = if config.rules.without_embedded { Vec::new() } else { embedded_rules() };
+    sources.extend(config.rules.paths.iter().map(|path| RuleSource::Path(PathBuf::from(path))));
+    let set = RuleSet::load(&sources, &field_map()?);
+    for rejected in set.rejected() {
+        tracing::warn!(path = rejected.path, reason = rejected.reason, "rule rejected");
+    }
+    tracing::info!(loaded = set.rules().len(), rejected = set.rejected().len(), "rules in force");
+    metrics::gauge!("metrosoc_rules_loaded").set(set.rules().len() as f64);
+    metrics::gauge!("metrosoc_rules_rejected").set(set.rejected().len() as f64);
+    Ok(set)
+}
+
+/// The playbooks of this repository and of the configured folder; faulty ones are logged and left out.
+pub fn playbooks(config: &Config) -> responder::Playbooks {
+    let embedded: Vec<(String, String)> = Playbooks::iter()
+        .filter_map(|path| {
+            let file = Playbooks::get(&path)?;
+            Some((path.to_string(), String::from_utf8_lossy(&file.data).into_owned()))
+        })
+        .collect();
+    let mut files = embedded;
+    if !config.respond.playbooks.is_empty() {
+        files.extend(read_folder(&config.respond.playbooks));
+    }
+    let pairs = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let (playbooks, faults) = responder::Playbooks::read(pairs);
+    for fault in faults {
+        tracing::warn!(%fault, "playbook rejected");
+    }
+    playbooks
+}
+
+fn read_folder(folder: &str) -> Vec<(String, String)> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            tracing::error!(folder, %error, "playbooks not read");
+            return Vec::new();
+        }
+    };
+    let mut files = Vec::new();
+    for path in entries.filter_map(|entry| entry.ok().map(|entry| entry.path())) {
+        if !path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
+            continue;
+        }
+        match std::fs::read_to_string(&path) {
+            Ok(text) => files.push((path.display().to_string(), text)),
+            Err(error) => tracing::error!(path = %path.display(), %error, "playbook not read"),
+        }
+    }
+    files.sort();
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_embedded_rule_loads() {
+        let set = RuleSet::load(&embedded_rules(), &field_map().unwrap());
+        assert_eq!(set.rejected().iter().map(|one| &one.reason).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(set.rules().len() >= 12, "{}", set.rules().len());
+    }
+
+    #[test]
+    fn every_embedded_playbook_is_read() {
+        assert!(playbooks(&Config::default()).iter().count() > 0);
+    }
+}

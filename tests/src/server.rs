@@ -1,0 +1,243 @@
+//! A MetroSOC of a test's own: its data directory, its ports, its log.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::{Api, wait_for};
+
+/// A role with the agency it speaks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Role(pub &'static str, pub Option<&'static str>);
+
+/// How a server is started.
+#[derive(Debug, Clone, Default)]
+pub struct Setup {
+    /// Configuration, TOML.
+    pub config: String,
+    /// Sites to register, CSV without its head.
+    pub sites: String,
+}
+
+/// A running server. Killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    folder: TempDir,
+    process: std::process::Child,
+    ports: BTreeMap<String, u16>,
+    log: Arc<Mutex<String>>,
+    roots: String,
+}
+
+/// The binary that the same build made.
+fn binary() -> PathBuf {
+    let here = std::env::current_exe().unwrap_or_default();
+    here.ancestors().nth(2).map(|folder| folder.join("metrosoc")).unwrap_or_default()
+}
+
+const PORTS: &str = "[https]\nlisten = \"[::]:0\"\n[syslog]\nudp = \"[::]:0\"\ntcp = \"[::]:0\"\ntls = \"[::]:0\"\n";
+
+impl Server {
+    /// Starts with the local log off and every port picked by the system.
+    ///
+    /// # Errors
+    /// When it is not ready within its time; the message holds its log.
+    pub fn start(setup: &Setup) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let config = if setup.config.contains("[syslog]") { setup.config.clone() } else { format!("{PORTS}{}", setup.config) };
+        std::fs::write(folder.path().join("metrosoc.toml"), format!("{config}\n[local_log]\nenabled = false\n"))?;
+        let (process, log) = spawn(folder.path())?;
+        let mut server = Self { folder, process, ports: BTreeMap::new(), log, roots: String::new() };
+        server.wait_until_ready()?;
+        if !setup.sites.is_empty() {
+            let csv = server.path("sites.csv");
+            std::fs::write(&csv, format!("id,name,agency,data_center,addresses\n{}", setup.sites))?;
+            server.cli(&["site", "import", &csv.display().to_string()])?;
+        }
+        Ok(server)
+    }
+
+    fn wait_until_ready(&mut self) -> anyhow::Result<()> {
+        let log = Arc::clone(&self.log);
+        let text = wait_for("the server is ready", 60, || {
+            if let Some(status) = self.process.try_wait()? {
+                anyhow::bail!("the server ended: {status}\n{}", read(&log));
+            }
+            let text = read(&log);
+            Ok(text.contains("\n  data  ").then_some(text))
+        })?;
+        for line in text.lines() {
+            let mut words = line.split_whitespace();
+            if let (Some(name), Some(address)) = (words.next(), words.next())
+                && let Some(port) = address.rsplit(':').next().and_then(|port| port.parse().ok())
+            {
+                self.ports.insert(name.to_owned(), port);
+            }
+        }
+        self.roots = String::from_utf8(self.cli(&["pki", "roots"])?.stdout)?;
+        Ok(())
+    }
+
+    /// A file in the test's own folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// A port by the name that the start prints: `https`, `syslog-udp`, `syslog-tcp`, `syslog-tls`.
+    pub fn port(&self, name: &str) -> u16 {
+        self.ports.get(name).copied().unwrap_or_default()
+    }
+
+    /// The root certificates, PEM.
+    pub fn roots(&self) -> &str {
+        &self.roots
+    }
+
+    /// What it logged so far.
+    pub fn log(&self) -> String {
+        read(&self.log)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Runs the command line on its data directory.
+    ///
+    /// # Errors
+    /// When the command fails; the message holds what it printed.
+    pub fn cli(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        crate::run(&mut self.command(arguments))
+    }
+
+    /// The command line, to be changed before it runs.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.args(arguments).arg("--data").arg(self.data()).stdin(Stdio::null());
+        for name in ["METROSOC_TOKEN_FILE", "METROSOC_SERVER", "METROSOC_CONFIG"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Makes an account with a token and gives its HTTP.
+    ///
+    /// # Errors
+    /// When the account cannot be made.
+    pub fn user(&self, name: &str, Role(role, agency): Role) -> anyhow::Result<Api> {
+        Api::new(self.port("https"), &self.roots, Some(self.token(name, Role(role, agency))?))
+    }
+
+    /// Makes an account and gives its token.
+    ///
+    /// # Errors
+    /// When the account cannot be made.
+    pub fn token(&self, name: &str, Role(role, agency): Role) -> anyhow::Result<String> {
+        let mut arguments = vec!["user", "add", name, "--role", role, "--token"];
+        arguments.extend(agency.iter().flat_map(|agency| ["--agency", agency]));
+        let token = String::from_utf8(self.cli(&arguments)?.stdout)?.trim().to_owned();
+        anyhow::ensure!(!token.is_empty(), "no token for `{name}`");
+        Ok(token)
+    }
+
+    /// HTTP as nobody.
+    ///
+    /// # Errors
+    /// When the roots cannot be read.
+    pub fn anonymous(&self) -> anyhow::Result<Api> {
+        Api::new(self.port("https"), &self.roots, None)
+    }
+
+    /// Kills it as a power cut would, and starts it again on the same data.
+    ///
+    /// # Errors
+    /// When it is not ready again within its time.
+    pub fn kill_and_restart(&mut self) -> anyhow::Result<()> {
+        self.process.kill()?;
+        self.process.wait()?;
+        self.restart()
+    }
+
+    /// Stops it with SIGTERM and gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not stop within its time.
+    pub fn stop(&mut self) -> anyhow::Result<i32> {
+        crate::run(Command::new("kill").args(["-TERM", &self.process.id().to_string()]))?;
+        let status = wait_for("the server stops", 40, || Ok(self.process.try_wait()?))?;
+        status.code().with_context(|| format!("ended by a signal: {status}\n{}", self.log()))
+    }
+
+    /// Starts it again on the same data, after [`Server::stop`].
+    ///
+    /// # Errors
+    /// When it is not ready again within its time.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
+        (self.process, self.log) = spawn(self.folder.path())?;
+        self.ports.clear();
+        self.wait_until_ready()
+    }
+
+    /// Most memory that it has had resident, in bytes.
+    ///
+    /// # Errors
+    /// When the kernel does not say.
+    pub fn rss_bytes_max(&self) -> anyhow::Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
+        let kib: u64 = line.split_whitespace().next().context("VmHWM")?.parse()?;
+        Ok(kib * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- the server's log ----\n{}", self.log());
+        }
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn spawn(folder: &Path) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
+    let binary = binary();
+    let mut process = Command::new(&binary)
+        .args(["serve", "--config"])
+        .arg(folder.join("metrosoc.toml"))
+        .arg("--data")
+        .arg(folder.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))?;
+    let log = Arc::new(Mutex::new(String::new()));
+    let stderr = process.stderr.take().context("standard error")?;
+    let into = Arc::clone(&log);
+    std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if let Ok(mut log) = into.lock() {
+                log.push_str(&line);
+                log.push('\n');
+            }
+        }
+    });
+    Ok((process, log))
+}
+
+fn read(log: &Mutex<String>) -> String {
+    log.lock().map(|log| log.clone()).unwrap_or_default()
+}

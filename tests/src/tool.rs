@@ -1,0 +1,67 @@
+//! Other programs, and patience with a bound.
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whether a program is there; says loudly when it is not.
+pub fn has(program: &str) -> bool {
+    let found = Command::new("sh").args(["-c", &format!("command -v {program}")]).stdout(Stdio::null()).status();
+    let found = found.is_ok_and(|status| status.success());
+    if !found {
+        eprintln!("SKIPPED: `{program}` is not installed (scripts/install-test-parts installs it)");
+    }
+    found
+}
+
+/// Runs a program to its end and gives what it printed.
+///
+/// # Errors
+/// When it cannot be started or fails; the message holds what it printed.
+pub fn run(command: &mut Command) -> anyhow::Result<Output> {
+    let output = command.output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(output)
+}
+
+/// Asks again until there is an answer, at most `seconds`.
+///
+/// # Errors
+/// When the time is over; the message holds `what`.
+pub fn wait_for<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(answer) = ask()? {
+            return Ok(answer);
+        }
+        anyhow::ensure!(Instant::now() < end, "{what}: not within {seconds} s");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A program that is killed at the end of the test.
+#[derive(Debug)]
+pub struct Child(pub std::process::Child);
+
+impl Child {
+    /// Starts a program.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        Ok(Self(command.spawn()?))
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

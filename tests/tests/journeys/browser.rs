@@ -1,0 +1,49 @@
+//! A real Chromium sets up, signs in, triages and searches; the steps are in `tests/browser/journey.mjs`.
+
+use std::process::Command;
+
+use serde_json::json;
+use tests::{Role, Server, Setup, has, repository};
+
+#[test]
+fn an_analyst_triages_in_chromium() {
+    if !has("chromium") || !has("node") {
+        return;
+    }
+    let server = Server::start(&Setup { sites: "hcm-a,Phường Bến Nghé,p-ben-nghe,dc1,\n".to_owned(), ..Setup::default() }).unwrap();
+    let file = server.path("auth.log");
+    let lines: String = (0..40)
+        .map(|at| {
+            format!("<86>1 2026-11-03T00:00:{:02}Z srv-1 sshd 10 - - Failed password for root from 203.0.113.{} port {} ssh2\n", at, at % 3 + 1, 4_000 + at)
+        })
+        .collect();
+    std::fs::write(&file, lines).unwrap();
+    server.cli(&["import", "--site", "hcm-a", &file.display().to_string()]).unwrap();
+    let password = "correct horse battery staple";
+    let mut users = json!({});
+    for (key, name, role) in [("tier1", "tu", "analyst-tier1"), ("tier2", "lan", "analyst-tier2"), ("lead", "minh", "soc-lead")] {
+        let mut add = server.command(&["user", "add", name, "--role", role]);
+        add.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+        let mut child = add.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{password}\n").as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        users[key] = json!({ "name": name, "password": password });
+    }
+    let users_file = server.path("users.json");
+    std::fs::write(&users_file, users.to_string()).unwrap();
+    let folder = repository().join("tests/browser");
+    if !folder.join("node_modules").exists() {
+        tests::run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder)).unwrap();
+    }
+    let output = tests::run(
+        Command::new("node")
+            .arg("journey.mjs")
+            .current_dir(&folder)
+            .env("METROSOC_URL", format!("https://localhost:{}", server.port("https")))
+            .env("METROSOC_SETUP_CODE_FILE", server.data().join("first-administrator.code"))
+            .env("METROSOC_USERS_FILE", &users_file),
+    )
+    .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains(" passed, 0 failed"), "{text}");
+}

@@ -1,0 +1,10 @@
+//! Journeys through the whole system, each against real parts; one file a journey.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test that fails says so by panicking")]
+
+mod access;
+mod bad_input;
+mod browser;
+mod counts;
+mod crash;
+mod ledger;
+mod rsyslog;
