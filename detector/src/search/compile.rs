@@ -14,7 +14,7 @@ use tantivy::query::{
     AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, PhraseQuery, Query, RangeQuery, RegexPhraseQuery,
     TermQuery, TermSetQuery,
 };
-use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::schema::{Field, IndexRecordOption, Type};
 
 use super::SearchError;
 use super::message::{self, MessageTest};
@@ -82,12 +82,22 @@ pub(crate) fn target(layout: &Layout, name: &str) -> Target {
 
 /// The dictionary of a name's values outside its column.
 pub(crate) fn rest_terms(layout: &Layout, name: &str) -> Terms {
-    Terms { field: layout.rest, prefix: rest_term(layout, name, "").serialized_value_bytes().to_vec() }
+    Terms { field: layout.rest, prefix: rest_prefix(name) }
 }
 
+/// What the keys of a name begin with: the name as one step of a path, its end, the mark of text.
+fn rest_prefix(name: &str) -> Vec<u8> {
+    let mut prefix = Layout::rest_name(name).as_bytes().to_vec();
+    prefix.extend_from_slice(&[0, Type::Str.to_code()]);
+    prefix
+}
+
+/// Put together by hand: Tantivy's own reading of a path would cut the name at its dots.
 fn rest_term(layout: &Layout, name: &str, value: &str) -> Term {
-    let mut term = Term::from_field_json_path(layout.rest, &Layout::rest_name(name), false);
-    term.append_type_and_str(value);
+    let mut term = Term::from_field_json_path(layout.rest, "", false);
+    term.truncate_value_bytes(0);
+    term.append_bytes(&rest_prefix(name));
+    term.append_bytes(value.as_bytes());
     term
 }
 

@@ -89,6 +89,7 @@ fn event(id: u64) -> Event {
         1 => format!("2001:db8:{:x}::{:x}", id % 4, id),
         _ => format!("192.168.{}.{}", id % 3, id % 200),
     };
+    let address = address.parse::<IpAddr>().unwrap().to_string();
     let timestamp = event.timestamp().to_string();
     event.push("@timestamp", timestamp.as_str()).unwrap();
     event.push("message", format!("Failed password for {user} from {address} Đăng nhập {}", id % 10).as_str()).unwrap();
