@@ -142,6 +142,12 @@ pub enum Fault {
         /// What is wrong.
         reason: &'static str,
     },
+    /// An entry and its hash in the stored tree differ.
+    #[error("entry {index} does not agree with its hash in the tree: one of them was changed")]
+    Leaf {
+        /// The entry.
+        index: u64,
+    },
     /// A stored hash of the tree differs from the entries.
     #[error("hash {index} of level {level} of the tree does not agree with the entries")]
     Tree {

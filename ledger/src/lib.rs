@@ -34,6 +34,9 @@ mod verify;
 mod walk;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 pub use entry::{
     ACTION_BYTES_MAX, ACTOR_BYTES_MAX, DETAIL_DEPTH_MAX, ENTRY_BYTES_MAX, Entry, OBJECT_BYTES_MAX, StoredEntry,
 };

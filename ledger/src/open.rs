@@ -65,21 +65,28 @@ fn walk_end(
     segments: &[u64],
     signed_size: u64,
 ) -> Result<(Sealed, TreeFiles, Vec<Repair>), LedgerError> {
+    let mut trusted = true;
     // A segment that was just begun holds no checkpoint yet.
     for start in (1..segments.len()).rev().take(2) {
         let first = segments.get(start).copied().unwrap_or(0);
         let opened = TreeFiles::open(ledger, first).and_then(|tree| Ok((tree, position(ledger, first)?)));
-        let Ok((tree, position)) = opened else { break };
+        let Ok((tree, position)) = opened else {
+            trusted = false;
+            break;
+        };
         let suffix = segments.get(start..).unwrap_or_default();
         match walk_from(ledger, key, suffix, position, tree, signed_size) {
             Ok(walked) if walked.0.checkpoint.is_some() => return Ok(walked),
             Ok(_) => {}
-            Err(_) => break,
+            Err(_) => {
+                trusted = false;
+                break;
+            }
         }
     }
     let tree = TreeFiles::open(ledger, 0).map_err(LedgerError::disk(&tree::directory(ledger)))?;
     let (sealed, tree, mut repairs) = walk_from(ledger, key, segments, Position::start(), tree, signed_size)?;
-    if segments.len() > 1 {
+    if !trusted {
         repairs.push(Repair::Tree);
     }
     Ok((sealed, tree, repairs))

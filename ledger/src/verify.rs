@@ -151,7 +151,11 @@ impl Along for Comparing {
         }
         // The tree is written after the log and before the newest checkpoint.
         let later = !read && at >= count(self.expected, level);
-        if later || (read && stored == *hash) { Ok(()) } else { Err(Fault::Tree { level, index: at }) }
+        match level {
+            _ if later || (read && stored == *hash) => Ok(()),
+            0 => Err(Fault::Leaf { index: at }),
+            _ => Err(Fault::Tree { level, index: at }),
+        }
     }
 
     fn sealed(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault> {
