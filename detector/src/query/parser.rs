@@ -60,6 +60,9 @@ enum Sign {
 
 type Field<'f> = Option<&'f Pattern>;
 
+/// One level of the descent.
+type Step = fn(&mut Parser, Field<'_>) -> Result<(Sign, Node), QueryError>;
+
 impl Parser {
     /// Clauses behind one another, up to a closing parenthesis or the end.
     fn sequence(&mut self, field: Field<'_>) -> Result<Node, QueryError> {
@@ -101,7 +104,7 @@ impl Parser {
         field: Field<'_>,
         operators: &[&str],
         join: fn(Vec<Node>) -> Node,
-        inner: fn(&mut Self, Field<'_>) -> Result<(Sign, Node), QueryError>,
+        inner: Step,
     ) -> Result<(Sign, Node), QueryError> {
         let (sign, first) = inner(self, field)?;
         if !self.take_operator(operators) {

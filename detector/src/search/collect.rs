@@ -129,7 +129,7 @@ impl Collecting {
     ) -> tantivy::Result<()> {
         let mut scorer = weight.scorer(reader, 1.0)?;
         let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
-        for turn in 1.. {
+        for turn in 1_usize.. {
             let filled = scorer.fill_buffer(&mut block);
             for &doc in block.iter().take(filled) {
                 let (time, id) = (marks.time.first(doc).unwrap_or(0), marks.id.first(doc).unwrap_or(0));
@@ -146,7 +146,7 @@ impl Collecting {
             if filled < COLLECT_BLOCK_BUFFER_LEN {
                 break;
             }
-            if turn % BLOCKS_PER_LOOK == 0 {
+            if turn.is_multiple_of(BLOCKS_PER_LOOK) {
                 budget.check_time()?;
             }
         }

@@ -18,7 +18,7 @@ use tantivy::schema::{Field, IndexRecordOption, Type};
 
 use super::SearchError;
 use super::message::{self, MessageTest};
-use super::scan::{Budget, Over, Scan, Terms};
+use super::scan::{Budget, Over, Scan, Settled, Terms};
 use super::show::{is_clear, is_free_text};
 use super::value::{ValueTest, read_time, whole_range};
 use crate::index::layout::{AGENCY, Column, Kind, Layout, SITE};
@@ -143,7 +143,7 @@ impl Compiler<'_> {
                 let mut clauses = Vec::with_capacity(nodes.len() + 1);
                 for node in nodes {
                     match node {
-                        Node::Not(inner) => clauses.push((Occur::MustNot, self.node(inner)?)),
+                        Node::Not(inner) => clauses.push((Occur::MustNot, self.excluded(inner)?)),
                         other => clauses.push((Occur::Must, self.node(other)?)),
                     }
                 }
@@ -155,9 +155,18 @@ impl Compiler<'_> {
             Node::Or(nodes) => any(nodes.iter().map(|node| self.node(node)).collect::<Result<_, _>>()?),
             Node::Not(inner) => Ok(Box::new(BooleanQuery::new(vec![
                 (Occur::Must, Box::new(AllQuery)),
-                (Occur::MustNot, self.node(inner)?),
+                (Occur::MustNot, self.excluded(inner)?),
             ]))),
         }
+    }
+
+    /// What is behind a `NOT`: anything but one condition on one field is settled first, since Tantivy seeks in
+    /// excluded phrases behind their end.
+    fn excluded(&self, node: &Node) -> Compiled {
+        let query = self.node(node)?;
+        let plain = matches!(node, Node::Match(Condition { field: Some(field), .. })
+            if field.as_literal().is_some_and(|name| !matches!(target(self.layout, name), Target::Message)));
+        Ok(if plain { query } else { Box::new(Settled(query)) })
     }
 
     fn condition(&self, condition: &Condition) -> Compiled {
@@ -271,10 +280,10 @@ impl Compiler<'_> {
         match (test, &condition.test) {
             (ValueTest::Any, _) => Box::new(ExistsQuery::new(name.to_owned(), false)),
             (ValueTest::Is(text), _) => {
-                number(text).map_or_else(|| nothing(), |(low, high)| int_range(column.field, low, high))
+                number(text).map_or_else(nothing, |(low, high)| int_range(column.field, low, high))
             }
             (ValueTest::Between(_), Test::Range { low, high }) => {
-                whole_range(low, high).map_or_else(|| nothing(), |(low, high)| int_range(column.field, low, high))
+                whole_range(low, high).map_or_else(nothing, |(low, high)| int_range(column.field, low, high))
             }
             (ValueTest::Like(_), _) => self.scan(Over::Column { name: name.to_owned(), kind: Kind::Int }, test.clone()),
             _ => nothing(),
@@ -291,7 +300,7 @@ impl Compiler<'_> {
             (ValueTest::Network(network), _) => in_network(column.field, *network),
             (ValueTest::Like(_), _) => self.scan(Over::Column { name: name.to_owned(), kind: Kind::Ip }, test.clone()),
             (ValueTest::Between(_), Test::Range { low, high }) => {
-                ip_range(column.field, low, high).unwrap_or_else(|| nothing())
+                ip_range(column.field, low, high).unwrap_or_else(nothing)
             }
             _ => nothing(),
         }
@@ -337,7 +346,7 @@ pub(crate) fn bare_network(condition: &Condition) -> Option<IpNet> {
 fn any(mut queries: Vec<Box<dyn Query>>) -> Compiled {
     Ok(match queries.len() {
         0 => Box::new(EmptyQuery),
-        1 => queries.pop().unwrap_or_else(|| nothing()),
+        1 => queries.pop().unwrap_or_else(nothing),
         _ => Box::new(BooleanQuery::new(queries.into_iter().map(|query| (Occur::Should, query)).collect())),
     })
 }

@@ -96,7 +96,7 @@ impl MessageTest {
     /// The parts of `text`, in bytes, that made it match; in order, without overlap.
     pub(crate) fn spans(&self, text: &str) -> Vec<(usize, usize)> {
         let found = tokens(text);
-        let fits: Vec<Box<dyn Fn(&str) -> bool + '_>> = match self {
+        let fits: Vec<Fit<'_>> = match self {
             Self::Any | Self::Nothing => return Vec::new(),
             Self::Words { words, .. } => words.iter().map(|word| fit(move |form| form == word)).collect(),
             Self::Patterns(patterns) => patterns.iter().map(|part| fit(move |form| part.matches(form))).collect(),
@@ -120,7 +120,10 @@ impl MessageTest {
     }
 }
 
-fn fit<'f>(fit: impl Fn(&str) -> bool + 'f) -> Box<dyn Fn(&str) -> bool + 'f> {
+/// Whether one form of a word is what is asked for.
+type Fit<'f> = Box<dyn Fn(&str) -> bool + 'f>;
+
+fn fit<'f>(fit: impl Fn(&str) -> bool + 'f) -> Fit<'f> {
     Box::new(fit)
 }
 

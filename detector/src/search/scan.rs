@@ -108,14 +108,14 @@ impl Terms {
         let mut start = self.prefix.clone();
         start.extend_from_slice(test.prefix().as_bytes());
         let mut stream = inverted.terms().range().ge(&start).into_stream()?;
-        let mut visited = 0;
+        let mut visited: usize = 0;
         while stream.advance() {
             let key = stream.key();
             if !key.starts_with(&start) {
                 break;
             }
             visited += 1;
-            if visited % VISIT_STEP == 0 {
+            if visited.is_multiple_of(VISIT_STEP) {
                 budget.visit(VISIT_STEP)?;
             }
             let value = key.get(self.prefix.len()..).and_then(|value| std::str::from_utf8(value).ok());
@@ -196,7 +196,7 @@ impl Scan {
             Kind::Keyword => return Ok(()),
         };
         for doc in 0..reader.max_doc() {
-            if doc as usize % VISIT_STEP == 0 {
+            if (doc as usize).is_multiple_of(VISIT_STEP) {
                 self.budget.check_time()?;
             }
             if passes(doc) {
@@ -204,6 +204,40 @@ impl Scan {
             }
         }
         Ok(())
+    }
+}
+
+/// A query whose documents are all found before the first is asked for.
+#[derive(Debug)]
+pub(crate) struct Settled(pub(crate) Box<dyn Query>);
+
+struct SettledWeight(Box<dyn Weight>);
+
+impl Clone for Settled {
+    fn clone(&self) -> Self {
+        Self(self.0.box_clone())
+    }
+}
+
+impl Query for Settled {
+    fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(SettledWeight(self.0.weight(scoring)?)))
+    }
+}
+
+impl Weight for SettledWeight {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut found = BitSet::with_max_value(reader.max_doc());
+        self.0.for_each_no_score(reader, &mut |docs| {
+            for &doc in docs {
+                found.insert(doc);
+            }
+        })?;
+        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
+    }
+
+    fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+        self.0.explain(reader, doc)
     }
 }
 
