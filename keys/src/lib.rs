@@ -21,6 +21,9 @@ mod seal;
 mod secret;
 pub mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use certificate::CertificateKey;
 pub use error::KeyError;
 pub use keyring::Keyring;

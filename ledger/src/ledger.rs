@@ -24,7 +24,7 @@ pub const READ_MAX: u64 = 10_000;
 /// Appends that wait; further ones wait for a place.
 const WAITING_MAX: usize = 4096;
 /// A segment that is longer is followed by a new one.
-const SEGMENT_BYTES_MAX: u64 = 16 * 1024 * 1024;
+const SEGMENT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// That an entry is durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,7 +25,7 @@ use crate::{Entry, Ledger, LedgerError};
 struct TestSigner(Ed25519KeyPair);
 
 impl TestSigner {
-    fn new(seed: u8) -> Arc<dyn Signer> {
+    fn seeded(seed: u8) -> Arc<dyn Signer> {
         Arc::new(Self(Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap()))
     }
 }
@@ -56,7 +56,7 @@ fn open(directory: &Path) -> Result<Ledger, LedgerError> {
 }
 
 fn open_with(directory: &Path, gate: Gate) -> Result<Ledger, LedgerError> {
-    Ledger::open_with(directory, TestSigner::new(1), clock(), (gate, SHORT))
+    Ledger::open_with(directory, TestSigner::seeded(1), clock(), (gate, SHORT))
 }
 
 fn entry(number: u64) -> Entry {
@@ -72,7 +72,7 @@ fn filled(groups: u64, each: u64) -> TempDir {
 
 /// Writes such groups, exactly, to a ledger that is not open.
 fn fill_directory(directory: &Path, groups: u64, each: u64) {
-    let signer = TestSigner::new(1);
+    let signer = TestSigner::seeded(1);
     let key = Key { name: signer.name().to_owned(), public_key: signer.public_key().to_vec() };
     let loaded = load(directory, &key).unwrap();
     let size = loaded.sealed.position.frontier.size();

@@ -24,6 +24,9 @@ mod store;
 pub mod testing;
 mod transaction;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::StoreError;
 pub use sqlite::sqlite_url;
 pub use store::{Kind, Store};

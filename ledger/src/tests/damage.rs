@@ -38,7 +38,7 @@ fn with_lines(changed: &[(String, Vec<Vec<u8>>)]) -> TempDir {
 }
 
 fn key() -> Vec<u8> {
-    TestSigner::new(1).public_key().to_vec()
+    TestSigner::seeded(1).public_key().to_vec()
 }
 
 fn fault(directory: &TempDir) -> Fault {
@@ -50,7 +50,7 @@ fn the_whole_record_is_sound() {
     assert!(lines().len() >= 3, "several segments");
     let report = verify(copy(whole()).path(), Some(&key())).unwrap();
     assert_eq!((report.entries, report.checkpoints), (32, 8));
-    let other = TestSigner::new(2);
+    let other = TestSigner::seeded(2);
     assert!(matches!(verify(copy(whole()).path(), Some(other.public_key())), Err(Fault::Key { .. })));
 }
 
@@ -179,7 +179,7 @@ fn a_record_that_was_taken_back_is_found_with_a_kept_checkpoint() {
     ledger.append_blocking(Entry::new("an", "sign_in", "x", serde_json::json!({}))).unwrap();
     let mut forked = parse_note(late.as_bytes()).unwrap().checkpoint;
     forked.root = parse_root("BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=").unwrap();
-    let note = forked.sign(TestSigner::new(1).as_ref()).note();
+    let note = forked.sign(TestSigner::seeded(1).as_ref()).note();
     assert!(matches!(verify_against(other.path(), None, &note), Err(Fault::Rewritten { .. })));
     assert!(matches!(verify_against(other.path(), None, "x"), Err(Fault::Newest { .. })));
 }

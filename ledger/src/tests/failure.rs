@@ -19,7 +19,7 @@ async fn many_appends_share_a_sync() {
         counted.fetch_add(usize::from(step == Step::Sync), Ordering::Relaxed);
         Ok(())
     });
-    let ledger = Ledger::open_with(directory.path(), TestSigner::new(1), clock(), (gate, 1 << 20)).unwrap();
+    let ledger = Ledger::open_with(directory.path(), TestSigner::seeded(1), clock(), (gate, 1 << 20)).unwrap();
     let tasks: Vec<_> = (0..64)
         .map(|task| {
             let ledger = ledger.clone();
@@ -94,7 +94,7 @@ fn a_group_that_is_durable_is_acknowledged() {
     fill(&ledger, 1, 3);
     *closed.lock().unwrap() = false;
     fill(&ledger, 10, 3);
-    assert!(ledger.prove(31).unwrap().holds(TestSigner::new(1).public_key()));
+    assert!(ledger.prove(31).unwrap().holds(TestSigner::seeded(1).public_key()));
     drop(ledger);
     assert_eq!(verify(directory.path(), None).unwrap().entries, 63);
 }
@@ -111,7 +111,7 @@ fn only_one_process_writes() {
 #[test]
 fn another_key_is_refused() {
     let directory = filled(1, 1);
-    let refused = Ledger::open(directory.path(), TestSigner::new(2), clock()).unwrap_err();
+    let refused = Ledger::open(directory.path(), TestSigner::seeded(2), clock()).unwrap_err();
     assert!(matches!(refused, LedgerError::WrongKey { .. }), "{refused}");
 }
 
@@ -154,7 +154,7 @@ fn a_log_that_is_ahead_is_taken_as_it_is() {
         assert_eq!(ledger.len(), 3 * (before + after) + ledger.repairs().len() as u64);
         assert!(ledger.repairs().iter().all(|repair| *repair == Repair::Tree));
         fill(&ledger, 1, 2);
-        assert!(ledger.prove(0).unwrap().holds(TestSigner::new(1).public_key()));
+        assert!(ledger.prove(0).unwrap().holds(TestSigner::seeded(1).public_key()));
         drop(ledger);
         verify(directory.path(), None).unwrap();
     }
@@ -168,7 +168,7 @@ fn a_missing_tree_or_checkpoint_is_made_anew() {
         let directory = copy(&rest);
         let ledger = open(directory.path()).unwrap();
         assert!(ledger.len() >= 24, "{missing}");
-        assert!(ledger.prove(20).unwrap().holds(TestSigner::new(1).public_key()));
+        assert!(ledger.prove(20).unwrap().holds(TestSigner::seeded(1).public_key()));
         if missing == "checkpoint" {
             assert!(matches!(ledger.repairs(), [Repair::Checkpoint { .. }]));
             assert_eq!(ledger.read(24..25).unwrap()[0].entry.action, "ledger_repair");

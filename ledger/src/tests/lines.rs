@@ -28,7 +28,7 @@ fn the_form_of_an_entry_is_fixed() {
         format!(
             "{} {{\"index\":3,\"time\":\"2025-11-03T12:00:00Z\",\"actor\":\"lan\",\"action\":\"search\",\
              \"object\":\"object-3\",\"detail\":{{\"query\":\"user.name:x\",\"hits\":3}},\"prev\":\"{}\"}}",
-            hex::encode(leaf_hash(text[65..].as_bytes())),
+            hex::encode(leaf_hash(&text.as_bytes()[65..])),
             "07".repeat(32)
         )
     );
@@ -37,14 +37,14 @@ fn the_form_of_an_entry_is_fixed() {
 #[test]
 fn the_form_of_a_checkpoint_is_fixed() {
     let checkpoint = Checkpoint { origin: "soc.example/ledger".into(), size: 12, root: [7; 32] };
-    let signer = TestSigner::new(1);
+    let signer = TestSigner::seeded(1);
     let signed = checkpoint.sign(signer.as_ref());
     let note = signed.note();
     let start = "soc.example/ledger\n12\nBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\n\n\u{2014} soc.example/ledger ";
     assert!(note.starts_with(start), "{note}");
     assert_eq!(parse_note(note.as_bytes()).unwrap(), signed);
     assert!(signed.is_signed_by(signer.public_key()));
-    assert!(!signed.is_signed_by(TestSigner::new(2).public_key()));
+    assert!(!signed.is_signed_by(TestSigner::seeded(2).public_key()));
     assert!(!signed.is_signed_by(b"short"));
     let key = verifier_key(signer.name(), signer.public_key());
     assert_eq!(parse_verifier_key(&key).unwrap(), (signer.name().to_owned(), signer.public_key().to_vec()));
@@ -123,7 +123,7 @@ proptest! {
 
     #[test]
     fn any_change_of_a_note_is_found(at in any::<prop::sample::Index>(), byte: u8) {
-        let signer = TestSigner::new(1);
+        let signer = TestSigner::seeded(1);
         let signed = Checkpoint { origin: "soc.example/ledger".into(), size: 12, root: [7; 32] }.sign(signer.as_ref());
         let mut note = signed.note().into_bytes();
         let at = at.index(note.len());

@@ -11,7 +11,7 @@ fn entries_are_read_across_segments() {
     assert!(ledger.read(0..10).unwrap().is_empty());
     assert!(verify(directory.path(), None).is_ok());
     fill(&ledger, 9, 7);
-    let report = verify(directory.path(), Some(TestSigner::new(1).public_key())).unwrap();
+    let report = verify(directory.path(), Some(TestSigner::seeded(1).public_key())).unwrap();
     assert_eq!((report.entries, report.root), (63, ledger.root()));
     assert!(report.segments > 3 && report.key_given && !report.torn_end, "{report:?}");
     for (range, expected) in [(0..1, 0..1), (5..40, 5..40), (60..90, 60..63), (63..64, 63..63), (0..u64::MAX, 0..63)] {
@@ -37,7 +37,7 @@ fn a_reopened_ledger_goes_on() {
 fn every_entry_is_proved_at_every_size() {
     let directory = tempfile::tempdir().unwrap();
     let ledger = open(directory.path()).unwrap();
-    let signer = TestSigner::new(1);
+    let signer = TestSigner::seeded(1);
     for size in 1..25 {
         fill(&ledger, 1, 1);
         for index in 0..size {
@@ -52,7 +52,7 @@ fn every_entry_is_proved_at_every_size() {
         let proof = ledger.prove(index).unwrap();
         assert!(proof.holds(signer.public_key()), "{index}");
         assert_eq!(ledger.read(index..index + 1).unwrap()[0].hash, proof.leaf);
-        assert!(!proof.holds(TestSigner::new(2).public_key()));
+        assert!(!proof.holds(TestSigner::seeded(2).public_key()));
         let mut other = proof.clone();
         other.index ^= 1;
         assert!(!other.holds(signer.public_key()));

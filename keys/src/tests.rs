@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
+use crate::{CertificateKey, KeyError, KeySource, Keyring, Secret};
 use event::Signer;
-use keys::{CertificateKey, KeyError, KeySource, Keyring, Secret};
 use proptest::prelude::*;
 use ring::signature::{ECDSA_P256_SHA256_ASN1, ED25519, UnparsedPublicKey};
 use tempfile::TempDir;

@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use crate::testing::{self, TestStore};
+use crate::{Kind, Store, StoreError};
 use sqlx::Row;
-use store::testing::{self, TestStore};
-use store::{Kind, Store, StoreError};
 
 async fn stores() -> Vec<TestStore> {
     let stores = testing::stores().await.unwrap();
@@ -171,7 +171,7 @@ async fn sqlite_readers_cannot_write() {
 async fn sqlite_files_belong_to_their_owner() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("dữ liệu/a?b.db");
-    let store = Store::open(&store::sqlite_url(&path)).await.unwrap();
+    let store = Store::open(&crate::sqlite_url(&path)).await.unwrap();
     store.writable().await.unwrap();
     for file in std::fs::read_dir(path.parent().unwrap()).unwrap() {
         let file = file.unwrap();
@@ -186,7 +186,7 @@ async fn a_damaged_file_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("x.db");
     std::fs::write(&path, [0x42; 8192]).unwrap();
-    let refused = Store::open(&store::sqlite_url(&path)).await.unwrap_err();
+    let refused = Store::open(&crate::sqlite_url(&path)).await.unwrap_err();
     assert!(matches!(refused, StoreError::Open { .. }), "{refused}");
 }
 
