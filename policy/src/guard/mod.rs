@@ -236,9 +236,8 @@ impl Guard {
 
     /// The masks that the subject sees events and alerts through.
     pub fn masks(&self, subject: &Subject) -> Arc<MaskTable> {
-        let asker = Asker::of(subject);
-        match (&**self.state.load(), asker) {
-            (State::Open { policy, .. }, Ok(asker)) => policy.masks_of(&asker),
+        match (self.policy_in_force(), Asker::of(subject)) {
+            (Ok(policy), Ok(asker)) => policy.masks_of(&asker),
             _ => Arc::new(MaskTable::hidden()),
         }
     }

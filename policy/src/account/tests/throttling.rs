@@ -50,7 +50,7 @@ fn an_address_is_counted_over_all_names() {
     // Who signs in rightly in between does not buy guesses at others.
     for at in 0..21 {
         throttle.begin(&format!("n{at}"), here(), now).unwrap();
-        if at % 2 == 0 {
+        if at % 2 == 0 && at < 20 {
             throttle.begin("me", "::ffff:192.0.2.7".parse().unwrap(), now).unwrap();
             throttle.succeed("me", here());
         }
@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn new_passwords_are_checked_without_panic(name in "\\PC{0,40}", text in "\\PC{0,60}") {
         let checked = password::check(&name, &secret(&text));
-        prop_assert!(checked.is_err() || text.chars().count() >= 12);
+        prop_assert!(checked.is_err() || text.nfc().count() >= 12);
         prop_assert!(password::check(&name, &secret(&name)).is_err() || !name.chars().any(char::is_alphanumeric));
     }
 }
