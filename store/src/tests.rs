@@ -14,6 +14,8 @@ async fn stores() -> Vec<TestStore> {
     stores
 }
 
+type Sample = (String, Option<i64>, Option<String>, Option<f64>);
+
 async fn make_table(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     sqlx::query("CREATE TABLE sample (id TEXT NOT NULL PRIMARY KEY, number BIGINT, text TEXT, ratio DOUBLE PRECISION)")
@@ -51,8 +53,7 @@ async fn values_come_back_as_they_went_in() {
             .fetch_all(store.pool())
             .await
             .unwrap();
-        let found: Vec<(String, Option<i64>, Option<String>, Option<f64>)> =
-            rows.iter().map(|row| (row.get(0), row.get(1), row.get("text"), row.get(3))).collect();
+        let found: Vec<Sample> = rows.iter().map(|row| (row.get(0), row.get(1), row.get("text"), row.get(3))).collect();
         assert_eq!(found[0], ("a".into(), Some(i64::MAX), Some("Bến Nghé".into()), Some(0.5)));
         assert_eq!(found[1], ("b".into(), Some(i64::MIN), Some(String::new()), Some(-1e300)));
         assert_eq!(found[2], ("c".into(), None, None, None));
