@@ -119,6 +119,11 @@ impl House {
         self.accounts.create(&self.manage(), new).await.unwrap()
     }
 
+    /// Gives the connections back before the database is destroyed; a transaction that failed would hold it.
+    async fn close(&self) {
+        self.store.close().await;
+    }
+
     async fn sign_in(&self, name: &str) -> Result<SignedIn, AccountError> {
         self.accounts.sign_in(name, secret(GOOD), here()).await
     }

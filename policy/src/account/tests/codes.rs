@@ -28,6 +28,7 @@ async fn the_first_administrator_comes_with_a_code() {
         assert!(matches!(set_up(&digits, GOOD).await, Err(AccountError::AlreadySetUp)));
         assert!(house.sign_in("an").await.is_ok());
         assert!(house.notes.actions().contains(&"first_administrator"));
+        house.close().await;
     }
 }
 
@@ -47,6 +48,7 @@ async fn an_old_code_is_refused_and_guessing_is_slow() {
         let code = house.accounts.setup_code().await.unwrap().unwrap();
         let elsewhere = "2001:db8:1::1".parse().unwrap();
         assert!(house.accounts.set_up(code.code.expose(), "an", secret(GOOD), elsewhere).await.is_ok());
+        house.close().await;
     }
 }
 
@@ -85,5 +87,6 @@ async fn the_operator_lets_an_administrator_back_in() {
         accounts.set_disabled(&house.manage(), "lan", true).await.unwrap();
         let disabled = accounts.recover("lan", code.code.expose(), secret(new), here()).await;
         assert!(matches!(disabled, Err(AccountError::CodeRefused)));
+        house.close().await;
     }
 }

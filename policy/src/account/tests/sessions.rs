@@ -22,6 +22,7 @@ async fn a_session_has_a_beginning_and_an_end() {
         assert!(house.accounts.session(token.expose()).await.is_err());
         assert_eq!(house.notes.actions(), ["user_created", "sign_in", "sign_out"]);
         assert!(!house.notes.text().contains(token.expose().as_str()));
+        house.close().await;
     }
 }
 
@@ -45,6 +46,7 @@ async fn idle_and_old_sessions_end() {
         }
         minutes(20);
         assert!(house.accounts.session(busy.token.expose()).await.is_err(), "12 hours are the end");
+        house.close().await;
     }
 }
 
@@ -58,6 +60,7 @@ async fn a_clock_that_goes_back_does_not_extend_a_session() {
         let journal = Arc::clone(&house.notes) as Arc<dyn Journal>;
         let earlier = Accounts::open(house.store.store().clone(), journal, before, settings).await.unwrap();
         assert!(earlier.session(signed_in.token.expose()).await.is_err());
+        house.close().await;
     }
 }
 
@@ -96,6 +99,7 @@ async fn sessions_are_few_and_all_end_when_they_must() {
         let admin = house.sign_in("an").await.unwrap();
         assert_eq!(accounts.end_sessions(&house.manage(), "an").await.unwrap(), 1);
         assert!(accounts.session(admin.token.expose()).await.is_err());
+        house.close().await;
     }
 }
 
@@ -124,6 +128,7 @@ async fn the_answer_does_not_tell_who_exists() {
         }
         let text = house.notes.text();
         assert!(text.contains("sign_in_refused") && !text.contains("nobody") && !text.contains("wrong wrong"));
+        house.close().await;
     }
 }
 
@@ -148,5 +153,6 @@ async fn nothing_secret_is_stored() {
         for secret in [token.expose(), api.expose(), &plain, code.code.expose(), &session.csrf, GOOD] {
             assert!(!stored.contains(secret));
         }
+        house.close().await;
     }
 }

@@ -109,6 +109,7 @@ async fn the_lock_is_the_same_for_those_who_do_not_exist() {
         assert!(house.sign_in("lan").await.is_ok());
         assert!(house.accounts.sign_in("lan", secret("wrong wrong wrong"), here()).await.is_err());
         assert!(house.sign_in("lan").await.is_ok(), "forgiven");
+        house.close().await;
     }
 }
 

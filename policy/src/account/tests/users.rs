@@ -19,6 +19,7 @@ async fn accounts_are_made_listed_and_changed() {
         let twice = NewAccount { name: "lAn".into(), role: Role::Dpo, agency: None, password: None };
         assert!(matches!(accounts.create(&house.manage(), twice).await, Err(AccountError::Exists { .. })));
         assert_eq!(house.notes.actions(), ["user_created", "user_created", "user_created", "user_role_changed"]);
+        house.close().await;
     }
 }
 
@@ -50,6 +51,7 @@ async fn only_the_right_permit_opens_accounts() {
         }
         assert!(house.accounts.list(&house.manage()).await.is_err());
         assert!(house.notes.actions().is_empty());
+        house.close().await;
     }
 }
 
@@ -75,6 +77,7 @@ async fn odd_accounts_are_refused() {
         assert!(make("lan", Role::Dpo, Some(&"x".repeat(2_000))).await.contains("longer than 1024"));
         assert_eq!(make("lan", Role::Dpo, Some(GOOD)).await, "made");
         assert_eq!(make("lan2", Role::Dpo, None).await, "made");
+        house.close().await;
     }
 }
 
@@ -91,6 +94,7 @@ async fn the_last_administrator_stays() {
         assert!(accounts.set_disabled(&house.manage(), "binh", true).await.is_err());
         accounts.set_disabled(&house.manage(), "an", false).await.unwrap();
         assert!(house.sign_in("an").await.is_ok());
+        house.close().await;
     }
 }
 
@@ -117,6 +121,7 @@ async fn what_cannot_be_recorded_is_not_done() {
         assert_eq!(house.accounts.list(&house.permit("an", Operation::Read)).await.unwrap().len(), 1);
         assert!(house.accounts.session(signed_in.token.expose()).await.is_ok());
         assert_eq!(house.accounts.sessions(&signed_in.session).await.unwrap().len(), 1);
+        house.close().await;
     }
 }
 
@@ -153,5 +158,6 @@ async fn tokens_are_shown_once_and_stop() {
             Err(AccountError::UnknownToken { .. })
         ));
         assert!(!house.notes.text().contains(forever.expose().as_str()));
+        house.close().await;
     }
 }
