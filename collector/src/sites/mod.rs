@@ -15,6 +15,7 @@ mod tests;
 use std::io::Read;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,6 +47,8 @@ pub struct Sites {
     store: Store,
     clock: Arc<dyn Clock>,
     register: ArcSwap<Register>,
+    /// Grows with every change of the register.
+    generation: AtomicU64,
     traffic: Traffic,
     /// One import at a time.
     importing: Mutex<()>,
@@ -60,7 +63,7 @@ impl Sites {
         let (sites, agencies) = table::read(&store).await?;
         let traffic = Traffic::new(table::read_sources(&store).await?);
         let register = ArcSwap::from_pointee(Register::new(sites, agencies));
-        Ok(Self { store, clock, register, traffic, importing: Mutex::new(()) })
+        Ok(Self { store, clock, register, generation: AtomicU64::new(0), traffic, importing: Mutex::new(()) })
     }
 
     /// Every site, by id.
@@ -175,9 +178,15 @@ impl Sites {
         }
     }
 
+    /// Another number whenever the register has changed: who remembers a lane looks it up again then.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     async fn reload(&self) -> Result<(), SitesError> {
         let (sites, agencies) = table::read(&self.store).await?;
         self.register.store(Arc::new(Register::new(sites, agencies)));
+        self.generation.fetch_add(1, Ordering::Release);
         Ok(())
     }
 

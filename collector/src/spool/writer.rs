@@ -23,6 +23,8 @@ use crate::{IntakeError, Record, SpoolError};
 const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// A frame is finished at this size.
 const FRAME_BYTES: usize = 1024 * 1024;
+/// Bytes that a batch may take on disk beside its records: a new segment's header, frame headers, its origin.
+const JOB_OVERHEAD_BYTES: u64 = 1_024;
 /// Upper bound of `commit_delay`.
 const COMMIT_DELAY_MAX: Duration = Duration::from_millis(20);
 /// How often an idle writer looks whether its segment has come of age.
@@ -167,7 +169,7 @@ impl Writer {
     }
 
     fn take(&self, group: &mut Group, job: Job, free: &mut u64) {
-        match free.checked_sub(job.bytes as u64) {
+        match free.checked_sub(job.bytes as u64 + JOB_OVERHEAD_BYTES) {
             Some(left) => {
                 *free = left;
                 group.add(job);

@@ -36,6 +36,8 @@ pub struct JournalEntry {
     pub cursor: Option<String>,
     /// Whether this program wrote it.
     pub own: bool,
+    /// Whether its message was longer than the bound.
+    pub truncated: bool,
 }
 
 /// Whether there is a journal with at least one entry that we may read; otherwise why not.
@@ -112,7 +114,7 @@ async fn read_all(mut stdout: ChildStdout, settings: &LocalSettings, sink: &Sink
                 continue;
             }
             let record = Record::new(lane.origin.clone(), now, Bytes::from(entry.message)).with_format(Format::Syslog);
-            records.push(Record { truncated: cut, ..record });
+            records.push(Record { truncated: cut || entry.truncated, ..record });
         }
         own::skipped(skipped);
         if sink.store(&lane, records).await.is_err() {
@@ -127,14 +129,16 @@ async fn read_all(mut stdout: ChildStdout, settings: &LocalSettings, sink: &Sink
 /// Reads one line of `journalctl --output=json`. A line that is no entry is kept as it is.
 pub fn entry(line: &[u8], message_bytes_max: usize) -> JournalEntry {
     let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(line) else {
-        return JournalEntry { message: line.to_vec(), cursor: None, own: false };
+        return JournalEntry { message: line.to_vec(), cursor: None, own: false, truncated: false };
     };
     let cursor = fields.get("__CURSOR").and_then(Value::as_str).map(str::to_owned);
     let mut message = header(&fields).into_bytes();
     let mut text = bytes(fields.get("MESSAGE"));
-    text.truncate(message_bytes_max.saturating_sub(message.len()));
+    let room = message_bytes_max.saturating_sub(message.len());
+    let truncated = text.len() > room;
+    text.truncate(room);
     message.append(&mut text);
-    JournalEntry { message, cursor, own: is_own(&fields) }
+    JournalEntry { message, cursor, own: is_own(&fields), truncated }
 }
 
 /// `<PRI>1 TIME HOST APP PROCID - - `.

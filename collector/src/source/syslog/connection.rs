@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use event::KnownBy;
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout};
 
 use super::Listening;
-use crate::sites::Lane;
+use crate::sites::{Lane, Refusal};
 use crate::source::limits::Slot;
 use crate::source::{Framer, Frames, own};
 use crate::{Format, IntakeError, Record};
@@ -23,10 +24,12 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// One stream of frames from one peer.
 #[derive(Debug)]
 pub(super) struct Connection {
-    pub(super) listening: Arc<Listening>,
-    pub(super) slot: Slot,
-    pub(super) lane: Lane,
-    pub(super) peer: IpAddr,
+    listening: Arc<Listening>,
+    slot: Slot,
+    lane: Lane,
+    peer: IpAddr,
+    /// The register that `lane` was looked up in.
+    generation: u64,
 }
 
 /// Why a connection ended.
@@ -51,6 +54,12 @@ pub(super) enum Ended {
 }
 
 impl Connection {
+    /// A connection whose sender is known.
+    pub(super) fn new(listening: Arc<Listening>, slot: Slot, lane: Lane, peer: IpAddr) -> Self {
+        let generation = listening.attribution.sites().generation();
+        Self { listening, slot, lane, peer, generation }
+    }
+
     /// Serves the stream until it ends; `cut` ends it at once.
     pub(super) async fn serve<S>(mut self, mut stream: S, cut: impl Future<Output = ()>) -> Ended
     where
@@ -61,9 +70,10 @@ impl Connection {
         let ended = tokio::select! {
             biased;
             () = cut => Ended::Revoked,
-            () = listening.cancel.cancelled() => Ended::Stopped,
             ended = self.read_on(&mut stream, &mut framer) => ended,
         };
+        // Many senders close without saying so: between two frames nothing is lost by that.
+        let ended = if ended == Ended::Broken && !framer.is_mid_frame() { Ended::Closed } else { ended };
         if ended != Ended::Revoked && framer.is_mid_frame() {
             let mut frames = Frames::default();
             framer.finish(ended == Ended::Closed, &mut frames);
@@ -89,15 +99,25 @@ impl Connection {
             };
             let was_mid_frame = framer.is_mid_frame();
             let mut frames = Frames::default();
-            let end = match timeout(patience.0, stream.read(&mut buffer)).await {
-                Err(_) => Some(patience.1),
-                Ok(read) => gather(read, stream, &mut buffer, framer, &mut frames),
+            let read = tokio::select! {
+                () = self.listening.cancel.cancelled() => None,
+                read = timeout(patience.0, stream.read(&mut buffer)) => Some(read),
+            };
+            let end = match read {
+                None => Some(Ended::Stopped),
+                Some(Err(_)) => Some(patience.1),
+                Some(Ok(read)) => gather(read, stream, &mut buffer, framer, &mut frames),
             };
             if !was_mid_frame || !frames.is_empty() {
                 begun = Instant::now();
             }
             if frames.cut_bytes > 0 {
                 self.listening.complain("frame too long", self.peer, &format!("{} bytes cut", frames.cut_bytes));
+            }
+            if let Err(refusal) = self.look_up_again() {
+                self.listening.attribution.refuse(self.peer, self.listening.transport, frames.len() as u64);
+                self.listening.complain("connection refused", self.peer, refusal.as_str());
+                return Ended::Refused;
             }
             if let Err(error) = self.store(frames).await {
                 self.listening.complain("records not stored", self.peer, &error.to_string());
@@ -110,6 +130,23 @@ impl Connection {
                 return Ended::Crowded;
             }
         }
+    }
+
+    /// The register has changed: the sender may belong to another site or agency, or be refused now.
+    fn look_up_again(&mut self) -> Result<(), Refusal> {
+        let generation = self.listening.attribution.sites().generation();
+        if generation == self.generation {
+            return Ok(());
+        }
+        self.generation = generation;
+        let (attribution, transport) = (&self.listening.attribution, self.listening.transport);
+        self.lane = match self.lane.origin.known_by {
+            KnownBy::Certificate => {
+                attribution.lane_for_site(&self.lane.origin.site, KnownBy::Certificate, transport, Some(self.peer))
+            }
+            _ => attribution.lane_for_address(self.peer, transport)?,
+        };
+        Ok(())
     }
 
     /// Puts frames into the spool and waits until they are durable.

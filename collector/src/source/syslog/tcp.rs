@@ -37,7 +37,7 @@ pub async fn serve_tcp(
     accept(listener, listening, |stream, peer, slot, listening| async move {
         match listening.attribution.lane_for_address(peer, listening.transport) {
             Ok(lane) => {
-                Connection { listening, slot, lane, peer }.serve(stream, std::future::pending()).await;
+                Connection::new(listening, slot, lane, peer).serve(stream, std::future::pending()).await;
             }
             Err(refusal) => {
                 listening.attribution.refuse(peer, listening.transport, 1);

@@ -56,7 +56,7 @@ async fn serve_one(stream: TcpStream, peer: IpAddr, slot: Slot, listening: Arc<L
     };
     let PeerIdentity { site, serial } = identity;
     let lane = listening.attribution.lane_for_site(&site, KnownBy::Certificate, listening.transport, Some(peer));
-    let connection = Connection { listening, slot, lane, peer };
+    let connection = Connection::new(listening, slot, lane, peer);
     connection.serve(stream, until_revoked(gate.cut(), &serial)).await;
 }
 
