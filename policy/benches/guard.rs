@@ -1,10 +1,11 @@
-//! Decisions a second through the whole guard: engine, explanation and permit.
+//! Decisions a second: through the whole guard (decision, explanation, permit), and of the engine alone.
 
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use event::{AgencyId, Masks, Object, Operation, Role, Subject, SystemClock, UserName};
+use policy::guard::{CasbinDecider, Decider, Line, PolicyText, Question};
 use policy::{Guard, PolicySource};
 
 fn subject(role: Role) -> Option<Subject> {
@@ -25,7 +26,25 @@ fn decisions(criterion: &mut Criterion) {
             bencher.iter(|| black_box(guard.permit(black_box(&subject), operation, Object::Events, "triage").is_ok()));
         });
     }
+    let question =
+        Question { who: "analyst-tier1", scope: "all", object: "events", operation: "read", purpose: "triage" };
+    let Some(engine) = engine() else { return };
+    group.bench_function("engine_alone", |bencher| bencher.iter(|| engine.decide(black_box(question)).is_ok()));
     group.finish();
+}
+
+/// Casbin over about as many lines as the policy has.
+fn engine() -> Option<CasbinDecider> {
+    let columns = ["analyst-tier1", "all", "events", "read", "stated", "allow"].map(str::to_owned).to_vec();
+    let mut lines = vec![Line { number: 1, columns: columns.clone(), inherits: false }];
+    lines.extend((2..80).map(|number| {
+        let mut columns = columns.clone();
+        if let Some(role) = columns.first_mut() {
+            *role = format!("role{number}");
+        }
+        Line { number, columns, inherits: false }
+    }));
+    CasbinDecider::new(&PolicyText::embedded().model, &lines).ok()
 }
 
 fn masks(criterion: &mut Criterion) {

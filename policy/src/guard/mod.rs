@@ -6,20 +6,20 @@
 mod decider;
 mod denied;
 mod line;
+mod policy;
 mod purpose;
+mod remembered;
 mod source;
 mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use event::{
-    AgencyId, Clock, Grant, Masks, Object, Operation, Permit, Reach, Role, Scope, Subject, Timestamp, UserName,
-};
+use event::{Clock, Grant, Masks, Object, Operation, Permit, Role, Scope, Subject, Timestamp, UserName};
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
@@ -27,23 +27,15 @@ pub use decider::{CasbinDecider, Decider, Question, Verdict};
 pub use denied::{Denied, Reason};
 pub use line::{Line, OPERATOR};
 pub use purpose::{Purpose, Title};
+pub use remembered::Remembered;
 pub use source::{PolicySource, PolicyText};
 
 use crate::PolicyError;
-use crate::mask::{self, MaskSet, MaskTable};
+use crate::mask::MaskTable;
+use policy::{Allowed, Asker, Policy, deny};
 
 /// How long a permit is good for: long enough for one slow question, too short to be kept.
 pub const PERMIT_LIFE: Duration = Duration::from_secs(60);
-
-/// A policy that was read and checked whole.
-#[derive(Debug)]
-struct Policy {
-    version: String,
-    lines: Vec<Line>,
-    purposes: Vec<Purpose>,
-    masks: MaskSet,
-    decider: Box<dyn Decider>,
-}
 
 #[derive(Debug)]
 enum State {
@@ -75,19 +67,6 @@ pub struct Explanation {
     pub because: Vec<String>,
     /// Which policy that was.
     pub policy_version: String,
-}
-
-struct Allowed {
-    scope: Scope,
-    masks: Arc<MaskTable>,
-    because: Vec<String>,
-}
-
-/// Who asks, in the policy's word.
-struct Asker<'a> {
-    word: &'static str,
-    role: Option<Role>,
-    agency: Option<&'a AgencyId>,
 }
 
 impl Guard {
@@ -305,114 +284,4 @@ impl Guard {
         .increment(1);
         debug!(subject = %subject.name, operation, object, outcome, reason, ?because, "decided");
     }
-}
-
-impl Policy {
-    fn read(source: &PolicySource) -> Result<Self, PolicyError> {
-        let text = source.read()?;
-        let purposes = purpose::parse(&text.purposes)?;
-        let ids: BTreeSet<String> = purposes.iter().map(|purpose| purpose.id.clone()).collect();
-        let lines = line::parse(&text.policy, &ids)?;
-        let masks = mask::parse(&text.masks)?;
-        let decider = Box::new(CasbinDecider::new(&text.model, &lines)?);
-        Ok(Self { version: text.version(), lines, purposes, masks, decider })
-    }
-
-    fn masks_of(&self, asker: &Asker<'_>) -> Arc<MaskTable> {
-        asker.role.map_or_else(|| Arc::new(MaskTable::hidden()), |role| self.masks.of(role))
-    }
-
-    /// The widest scope that the policy allows, `all` before `own_agency`.
-    fn decide(
-        &self,
-        asker: &Asker<'_>,
-        operation: Operation,
-        object: Object,
-        purpose: &str,
-    ) -> Result<Allowed, Denied> {
-        let question = |scope: &'static str| Question {
-            who: asker.word,
-            scope,
-            object: object.as_str(),
-            operation: operation.as_str(),
-            purpose,
-        };
-        let verdict = self.ask(question("all"))?;
-        if verdict.allowed {
-            let masks = self.masks_of(asker);
-            return Ok(Allowed { scope: Scope::all(), masks, because: self.quote(&verdict.lines) });
-        }
-        if !verdict.lines.is_empty() {
-            return Err(deny(Reason::DenyLine, self.quote(&self.denying(&verdict.lines))));
-        }
-        let verdict = self.ask(question("own_agency"))?;
-        if !verdict.allowed {
-            return Err(self.why_not(question("all"), question("own_agency")));
-        }
-        let Some(agency) = asker.agency else {
-            return Err(deny(Reason::AgencyMissing, self.quote(&verdict.lines)));
-        };
-        let scope = Scope { agencies: Reach::Only([agency.clone()].into()), sites: Reach::All };
-        Ok(Allowed { scope, masks: self.masks_of(asker), because: self.quote(&verdict.lines) })
-    }
-
-    fn ask(&self, question: Question<'_>) -> Result<Verdict, Denied> {
-        self.decider.decide(question).map_err(|error| {
-            warn!(%error, "policy engine failed, denied");
-            deny(Reason::EngineFailed, vec![error.to_string()])
-        })
-    }
-
-    /// Nothing allowed it: would a purpose have?
-    fn why_not(&self, all: Question<'_>, own: Question<'_>) -> Denied {
-        let mut needing = BTreeSet::new();
-        for purpose in &self.purposes {
-            for question in [all, own] {
-                match self.ask(Question { purpose: &purpose.id, ..question }) {
-                    Ok(verdict) if verdict.allowed => needing.extend(verdict.lines),
-                    Ok(_) => {}
-                    Err(denied) => return denied,
-                }
-            }
-        }
-        let needing: Vec<usize> = needing.into_iter().collect();
-        match (needing.is_empty(), all.purpose.is_empty()) {
-            (false, true) => deny(Reason::PurposeMissing, self.quote(&needing)),
-            (false, false) => deny(Reason::PurposeNotAllowed, self.quote(&needing)),
-            (true, _) => {
-                let Question { who, operation, object, .. } = all;
-                deny(Reason::NoLine, vec![format!("policy.csv: no line allows `{who}` to {operation} `{object}`")])
-            }
-        }
-    }
-
-    fn denying(&self, places: &[usize]) -> Vec<usize> {
-        let denies = |line: &Line| line.columns.last().is_some_and(|effect| effect == "deny");
-        places.iter().copied().filter(|&at| self.lines.get(at).is_some_and(denies)).collect()
-    }
-
-    fn quote(&self, places: &[usize]) -> Vec<String> {
-        places.iter().filter_map(|&at| self.lines.get(at)).map(Line::to_string).collect()
-    }
-}
-
-impl<'a> Asker<'a> {
-    /// The word that the policy knows somebody by. `local:` and `site:` names cannot be made by users.
-    fn of(subject: &'a Subject) -> Result<Self, Denied> {
-        let agency = subject.agency.as_ref();
-        let role = subject.role;
-        match subject.name.as_str().split_once(':') {
-            None => Ok(Self { word: role.as_str(), role: Some(role), agency }),
-            Some(("local", _)) => Ok(Self { word: OPERATOR, role: None, agency: None }),
-            Some(("site", _)) if role == Role::Machine => Ok(Self { word: role.as_str(), role: Some(role), agency }),
-            Some(_) => {
-                let because = format!("`{}` cannot have the role `{}`", subject.name, role.as_str());
-                Err(deny(Reason::SubjectInvalid, vec![because]))
-            }
-        }
-    }
-}
-
-fn deny(reason: Reason, because: Vec<String>) -> Denied {
-    Denied { reason, because }
 }

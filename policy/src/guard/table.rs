@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use event::{Object, Operation, Role};
 
-use super::{OPERATOR, Policy, Question};
+use super::policy::Policy;
+use super::{OPERATOR, Question};
 use crate::PolicyError;
 use crate::mask::Kind;
 

@@ -1,6 +1,6 @@
 //! The guard against the expectations of the documentation, and against broken policies.
 
-use event::{ManualClock, Masks, Visibility};
+use event::{AgencyId, ManualClock, Masks, Reach, Visibility};
 use proptest::prelude::*;
 
 use super::*;
@@ -279,6 +279,30 @@ fn an_engine_that_fails_denies() {
     assert_eq!(denied.reason, Reason::EngineFailed);
     assert!(denied.because[0].contains("out of order"));
     assert!(guard.table_markdown().is_err());
+}
+
+#[test]
+fn the_table_says_what_the_engine_says() {
+    let policy = Policy::read(&PolicySource::Embedded).unwrap();
+    let text = PolicyText::embedded();
+    let engine = CasbinDecider::new(&text.model, &policy.lines).unwrap();
+    let purposes = policy.purposes.iter().map(|purpose| purpose.id.as_str()).chain(["", "unheard of"]);
+    let mut asked = 0;
+    for purpose in purposes {
+        for who in Role::ALL.into_iter().map(Role::as_str).chain([OPERATOR, "nobody"]) {
+            for (scope, object) in [("all", "events"), ("own_agency", "events"), ("all", "audit"), ("none", "sites")] {
+                for operation in Operation::ALL {
+                    let question = Question { who, scope, object, operation: operation.as_str(), purpose };
+                    let expected = engine.decide(question).unwrap();
+                    // The first answer comes from the engine, the second from the table.
+                    assert_eq!(policy.decider.decide(question).unwrap(), expected);
+                    assert_eq!(policy.decider.decide(question).unwrap(), expected);
+                    asked += 1;
+                }
+            }
+        }
+    }
+    assert_eq!(asked, 8 * 11 * 4 * 4);
 }
 
 #[test]
