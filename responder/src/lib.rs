@@ -5,6 +5,7 @@
 //! unauthenticated sender could bring about without a person.
 
 pub mod action;
+mod carry;
 mod error;
 mod journal;
 mod limits;

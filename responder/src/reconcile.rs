@@ -7,9 +7,10 @@ use event::Timestamp;
 use serde::Serialize;
 
 use crate::ResponderError;
+use crate::carry::remaining;
 use crate::journal::Step;
 use crate::plan::{Plan, PlanStatus};
-use crate::responder::{Inner, Responder, SELF, remaining};
+use crate::responder::{Inner, Responder, SELF};
 
 /// What was put right.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]

@@ -1,5 +1,7 @@
 //! The authority as its operator knows it: first start, issuing, bulk, revocation, lists.
 
+pub(crate) mod fixture;
+
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -11,7 +13,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use x509_parser::prelude::FromDer;
 
-use super::fixture::{House, permit, site};
+use self::fixture::{House, permit, site};
 use super::profile::{DAY, Draft, Validity};
 use super::*;
 use crate::link::PeerSite;

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::*;
-use crate::authority::fixture::{House, site};
+use crate::authority::tests::fixture::{House, site};
 use crate::{Reason, RevokeTarget, ServerNames, SiteKey};
 
 type Client = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);

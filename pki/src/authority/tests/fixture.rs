@@ -11,7 +11,7 @@ use keys::{KeySource, Keyring};
 use ledger::Ledger;
 use store::testing::TestStore;
 
-use super::{Authority, AuthoritySettings};
+use crate::{Authority, AuthoritySettings};
 
 pub(crate) struct House {
     pub(crate) authority: Authority,
