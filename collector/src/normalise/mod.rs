@@ -123,11 +123,11 @@ pub(crate) fn outcome(word: &str) -> Option<&'static str> {
         "deny", "denied", "drop", "dropped", "block", "blocked", "reject", "rejected", "reset", "fail", "failed",
         "failure", "error", "timeout",
     ];
-    let is = |known: &&str| known.eq_ignore_ascii_case(word);
-    if SUCCESS.iter().any(|known| is(&known)) {
+    let named = |words: &[&str]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+    if named(&SUCCESS) {
         return Some("success");
     }
-    FAILURE.iter().any(|known| is(&known)).then_some("failure")
+    named(&FAILURE).then_some("failure")
 }
 
 #[cfg(test)]
