@@ -105,7 +105,7 @@ impl Inside {
         loop {
             line.clear();
             assert_ne!(self.output.read_line(&mut line).unwrap(), 0, "ended without an answer");
-            if let Some((_, answer)) = line.trim_end().split_once("ANSWER ") {
+            if let Some((_, answer)) = line.trim_end_matches('\n').split_once("ANSWER ") {
                 return answer.to_owned();
             }
         }
