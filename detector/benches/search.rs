@@ -50,7 +50,7 @@ fn main() {
         ("terms", "", Some(terms("source.ip"))),
         ("terms, no column", "", Some(terms("cef.extensions.act"))),
     ];
-    println!("{} events", index.documents());
+    println!("{} events, {} MB of memory", index.documents(), lines::status_mb("VmRSS"));
     for (name, query, aggregation) in questions {
         let request = SearchRequest {
             query: query.to_owned(),

@@ -127,7 +127,7 @@ impl Index {
         check_order(events)?;
         let mut digest = Digester::new();
         let mut batch: Option<Rows> = None;
-        let mut bytes = 0;
+        let (mut bytes, mut size) = (0, 1_024);
         for event in events {
             if intake.holds(event.id.0) {
                 continue;
@@ -152,8 +152,9 @@ impl Index {
                 }),
             };
             let layout = &rows.slice.open()?.layout;
-            let mut source = Vec::with_capacity(1_024);
+            let mut source = Vec::with_capacity(size);
             event::json::write(event, &mut source);
+            size = source.len() + source.len() / 4; // the next event is much like this one
             let row = Row::new(event, source, layout);
             digest.take(event.id, row.source());
             bytes += row.bytes();
