@@ -28,7 +28,7 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         }
         Command::Verify => {
             let answer = match ::ledger::verify(&folder, None) {
-                Ok(report) => json!({ "sound": true, "entries": report.entries, "root": report.root, "fault": null }),
+                Ok(report) => json!({ "sound": true, "entries": report.entries, "root": hex::encode(report.root), "fault": null }),
                 Err(fault) => json!({ "sound": false, "fault": fault.to_string() }),
             };
             report(context, &answer)

@@ -1,0 +1,7 @@
+//! A line of the ledger.
+#![no_main]
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = ledger::parse_line(bytes);
+});
