@@ -94,7 +94,7 @@ impl Api {
     /// As [`Api::search`].
     pub fn count(&self, query: &str) -> anyhow::Result<u64> {
         let answer = self.search(&serde_json::json!({ "query": query, "limit": 0 }))?;
-        answer["total"].as_u64().context("total")
+        answer.get("total").and_then(Value::as_u64).context("total")
     }
 }
 

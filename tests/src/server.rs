@@ -49,7 +49,8 @@ impl Server {
     /// When it is not ready within its time; the message holds its log.
     pub fn start(setup: &Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let config = if setup.config.contains("[syslog]") { setup.config.clone() } else { format!("{PORTS}{}", setup.config) };
+        let config =
+            if setup.config.contains("[syslog]") { setup.config.clone() } else { format!("{PORTS}{}", setup.config) };
         std::fs::write(folder.path().join("metrosoc.toml"), format!("{config}\n[local_log]\nenabled = false\n"))?;
         let (process, log) = spawn(folder.path())?;
         let mut server = Self { folder, process, ports: BTreeMap::new(), log, roots: String::new() };

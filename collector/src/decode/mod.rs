@@ -132,9 +132,11 @@ pub fn decode<'a>(
 ) -> Result<Decoded<'a>, EventFull> {
     let text = text.trim_matches(['\0', '\r', '\n', '\u{feff}']);
     let header = syslog::header(text, dates);
-    let Some(header) = header else {
+    let Some(mut header) = header else {
         return bare(text, dates, hint, event);
     };
+    // rsyslog puts a space before the message in RFC 5424 too; formats begin at its first word.
+    header.message = header.message.trim_start_matches(' ');
     syslog::fields(&header, event)?;
     let line = Line { text: header.message, app: header.app };
     let body = body(line, dates, hint, NESTING_MAX, event)?;

@@ -9,7 +9,7 @@ use event::{AgencyId, Event, EventId, KnownBy, Origin, SiteId, SourceId, Timesta
 const LINES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/logs/metronet-100k.rfc5424.zst");
 
 /// The lines, and how many bytes they are.
-pub fn lines() -> Vec<String> {
+pub(crate) fn lines() -> Vec<String> {
     let Ok(packed) = std::fs::File::open(Path::new(LINES)) else {
         eprintln!("{LINES} is absent: invented lines instead");
         return (0..100_000).map(invented).collect();
@@ -36,7 +36,7 @@ fn invented(at: usize) -> String {
 }
 
 /// A line as an event of the shape that the collector gives: about 25 fields.
-pub fn event(id: u64, line: &str, origins: &[Arc<Origin>]) -> Event {
+pub(crate) fn event(id: u64, line: &str, origins: &[Arc<Origin>]) -> Event {
     let mut event = Event::new();
     event.id = EventId(id);
     event.received = Timestamp::from_secs(1_793_664_000 + (id / 1_000).cast_signed());
@@ -114,7 +114,7 @@ fn fields(event: &mut Event, message: &str) {
 }
 
 /// 807 sites.
-pub fn origins() -> Vec<Arc<Origin>> {
+pub(crate) fn origins() -> Vec<Arc<Origin>> {
     let origin = |at: usize| Origin {
         site: SiteId::new(format!("site-{at:03}")).unwrap(),
         agency: Some(AgencyId::new(format!("agency-{:02}", at % 40)).unwrap()),
@@ -127,7 +127,7 @@ pub fn origins() -> Vec<Arc<Origin>> {
 }
 
 /// CPU time of this process in seconds, all threads.
-pub fn cpu_seconds() -> f64 {
+pub(crate) fn cpu_seconds() -> f64 {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
@@ -136,7 +136,7 @@ pub fn cpu_seconds() -> f64 {
 }
 
 /// A line of `/proc/self/status` in MB.
-pub fn status_mb(name: &str) -> u64 {
+pub(crate) fn status_mb(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     line.split_whitespace().nth(1).and_then(|number| number.parse::<u64>().ok()).unwrap_or(0) / 1_024

@@ -65,11 +65,7 @@ pub async fn list(
 }
 
 /// `GET /api/v1/alerts/{id}`
-pub async fn one(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(id): Path<AlertId>,
-) -> Result<Json<Value>, Problem> {
+pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<AlertId>) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Read, Object::Alerts, "")?;
     let alert = app.alerts.get(&permit, &id).await.map_err(|error| problem_of(&error))?;
     let history = app.alerts.history(&permit, &id).await.map_err(|error| problem_of(&error))?;

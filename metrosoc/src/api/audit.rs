@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use ::policy::audit::AuditQuery;
 use axum::Json;
 use axum::extract::{Query, State};
 use event::{Object, Operation};
-use ::policy::audit::AuditQuery;
 use serde_json::{Value, json};
 
 use super::App;
@@ -23,5 +23,7 @@ pub async fn list(
         ::policy::AuditError::NotPermitted => Problem::denied(error.to_string(), Vec::new()),
         _ => Problem::fault("the audit record", &error),
     })?;
-    Ok(Json(json!({ "entries": page.entries, "next": page.next, "explanation": permit.because(), "ledger": page.ledger })))
+    Ok(Json(
+        json!({ "entries": page.entries, "next": page.next, "explanation": permit.because(), "ledger": page.ledger }),
+    ))
 }

@@ -3,6 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use ::event::{Object, Operation, Permit, Role, SiteId, Subject, UserName};
+use ::policy::account::Session;
+use ::policy::{AccountError, Guard};
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, FromRequestParts};
 use axum::http::header::{AUTHORIZATION, COOKIE};
@@ -10,10 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ::event::{Object, Operation, Permit, Role, SiteId, Subject, UserName};
 use pki::link::PeerSite;
-use ::policy::account::Session;
-use ::policy::{AccountError, Guard};
 
 use super::App;
 use super::problem::Problem;
@@ -92,13 +92,7 @@ impl Caller {
     ///
     /// # Errors
     /// 403 with the policy lines that said no.
-    pub fn permit(
-        &self,
-        app: &App,
-        operation: Operation,
-        object: Object,
-        purpose: &str,
-    ) -> Result<Permit, Problem> {
+    pub fn permit(&self, app: &App, operation: Operation, object: Object, purpose: &str) -> Result<Permit, Problem> {
         app.guard
             .permit(&self.subject, operation, object, purpose)
             .map_err(|denied| Problem::denied(denied.to_string(), denied.because))
@@ -124,7 +118,8 @@ impl Caller {
         }
         match remote {
             Remote::Local(peer) => {
-                let subject = Guard::operator(peer.uid).map_err(|denied| Problem::denied(denied.to_string(), Vec::new()))?;
+                let subject =
+                    Guard::operator(peer.uid).map_err(|denied| Problem::denied(denied.to_string(), Vec::new()))?;
                 Ok(Some(Self { subject, proof: Proof::Local, address }))
             }
             Remote::Tls { site: Some(peer), .. } => Ok(Some(of_site(app, peer, address)?)),
@@ -155,7 +150,8 @@ fn check_csrf(session: &Session, parts: &Parts) -> Result<(), Problem> {
 /// `Bearer TOKEN`, `ApiKey BASE64(id:TOKEN)`, `ApiKey TOKEN` or `Basic BASE64(name:TOKEN)`.
 fn token_of(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let unreadable = || Problem::unauthenticated("header `Authorization` is not `Bearer`, `ApiKey` or `Basic` with a token");
+    let unreadable =
+        || Problem::unauthenticated("header `Authorization` is not `Bearer`, `ApiKey` or `Basic` with a token");
     let text = value.to_str().map_err(|_| unreadable())?;
     let (scheme, rest) = text.split_once(' ').ok_or_else(unreadable)?;
     let rest = rest.trim();

@@ -9,9 +9,9 @@ use axum::response::{IntoResponse, Response};
 use event::{Object, Operation};
 use serde_json::json;
 
+use super::App;
 use super::caller::{MaybeCaller, Remote};
 use super::problem::Problem;
-use super::App;
 
 /// `GET /healthz`: the process answers.
 pub async fn healthz() -> Json<serde_json::Value> {
@@ -45,7 +45,11 @@ pub async fn metrics(
     match caller {
         Some(caller) => drop(caller.permit(&app, Operation::Read, Object::Platform, "")?),
         None if remote.is_local() => {}
-        None => return Err(Problem::unauthenticated("metrics are for this machine and for accounts that run the platform")),
+        None => {
+            return Err(Problem::unauthenticated(
+                "metrics are for this machine and for accounts that run the platform",
+            ));
+        }
     }
     let headers = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
     Ok((headers, app.prometheus.render()).into_response())

@@ -84,7 +84,8 @@ pub async fn import(
         .map(|(format, bytes)| Record::new(Arc::clone(&origin), received, bytes).with_format(format))
         .collect();
     let count = records.len();
-    app.record(&caller, "import", &format!("site:{}", query.site), json!({ "file": query.name, "records": count })).await?;
+    app.record(&caller, "import", &format!("site:{}", query.site), json!({ "file": query.name, "records": count }))
+        .await?;
     if records.is_empty() {
         return Ok(Json(json!({ "records": 0, "next": null })));
     }

@@ -35,7 +35,8 @@ pub async fn ingest(
     bytes: Bytes,
 ) -> Result<Json<Value>, Problem> {
     let origin = origin(&app, &caller, query.site.as_ref())?;
-    let json = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("json"));
+    let json =
+        headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("json"));
     let received = app.clock.now();
     let limits = FrameLimits { frame_bytes_max: app.loaded.config.syslog.line_bytes_max, ..FrameLimits::default() };
     let lines = if json { body::ndjson(&bytes, limits) } else { body::lines(&bytes, limits) };
@@ -127,7 +128,8 @@ fn origin(app: &App, caller: &Caller, named: Option<&SiteId>) -> Result<Arc<Orig
     };
     if known_by != KnownBy::Unknown && site != SiteId::local() {
         let entry = app.sites.by_id(&site);
-        let entry = entry.ok_or_else(|| Problem::not_found(format!("no site `{site}`; `metrosoc site list` shows them")))?;
+        let entry =
+            entry.ok_or_else(|| Problem::not_found(format!("no site `{site}`; `metrosoc site list` shows them")))?;
         if known_by == KnownBy::Token && caller.subject.agency.as_ref().is_some_and(|agency| *agency != entry.agency) {
             let detail = format!("account `{}` speaks for another agency than site `{site}`", caller.subject.name);
             return Err(Problem::denied(detail, Vec::new()));

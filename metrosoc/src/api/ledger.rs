@@ -24,7 +24,9 @@ pub async fn verify(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
     let (folder, key) = (app.ledger.directory().to_owned(), app.ledger_key.clone());
     let outcome = tokio::task::spawn_blocking(move || ::ledger::verify(&folder, Some(&key))).await;
     match outcome.map_err(|error| Problem::fault("verification", &error))? {
-        Ok(report) => Ok(Json(json!({ "sound": true, "entries": report.entries, "root": hex::encode(report.root), "fault": null }))),
+        Ok(report) => Ok(Json(
+            json!({ "sound": true, "entries": report.entries, "root": hex::encode(report.root), "fault": null }),
+        )),
         Err(fault) => Ok(Json(json!({ "sound": false, "fault": fault.to_string() }))),
     }
 }
@@ -40,7 +42,9 @@ pub async fn proof(
     let proof = tokio::task::spawn_blocking(move || ledger.prove(index)).await;
     let proof = proof.map_err(|error| Problem::fault("the proof", &error))?;
     let proof = proof.map_err(|error| Problem::not_found(super::problem::chain(&error)))?;
-    Ok(Json(json!({ "index": proof.index, "leaf": hex::encode(proof.leaf), "path": proof.path.iter().map(hex::encode).collect::<Vec<_>>(), "checkpoint": proof.note })))
+    Ok(Json(
+        json!({ "index": proof.index, "leaf": hex::encode(proof.leaf), "path": proof.path.iter().map(hex::encode).collect::<Vec<_>>(), "checkpoint": proof.note }),
+    ))
 }
 
 /// The record's soundness may be checked by who runs the platform and by who reads the record.

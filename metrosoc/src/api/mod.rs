@@ -25,6 +25,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::event::Clock;
+use ::policy::audit::Audit;
+use ::policy::{Accounts, Guard};
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
@@ -37,11 +40,8 @@ use detector::alert::Alerts;
 use detector::index::Index;
 use detector::search::Search;
 use detector::sigma::RuleSet;
-use ::event::Clock;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pki::Authority;
-use ::policy::audit::Audit;
-use ::policy::{Accounts, Guard};
 use responder::Responder;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -51,8 +51,8 @@ use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-pub use caller::{LocalPeer, Remote};
 use caller::Caller;
+pub use caller::{LocalPeer, Remote};
 use problem::Problem;
 
 use crate::config::Loaded;
@@ -104,12 +104,7 @@ impl App {
         let store = self.store.writable().await.err().map(|error| problem::chain(&error));
         let ledger = self.ledger.writable().await.err().map(|error| problem::chain(&error));
         let policy = self.guard.version().is_none().then(|| "no policy is in force".to_owned());
-        BTreeMap::from([
-            ("store", store),
-            ("spool", self.spool.trouble()),
-            ("ledger", ledger),
-            ("policy", policy),
-        ])
+        BTreeMap::from([("store", store), ("spool", self.spool.trouble()), ("ledger", ledger), ("policy", policy)])
     }
 }
 

@@ -30,7 +30,9 @@ pub async fn page(uri: Uri) -> Response {
         None if name.contains('.') => Problem::not_found(format!("no file `/{name}`")).into_response(),
         None => match Dist::get("index.html") {
             Some(file) => answer("index.html", file.data.into_owned(), false),
-            None => Problem::not_found("this binary was built without the page; `make build` embeds it").into_response(),
+            None => {
+                Problem::not_found("this binary was built without the page; `make build` embeds it").into_response()
+            }
         },
     }
 }

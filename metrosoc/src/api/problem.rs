@@ -77,10 +77,7 @@ impl Problem {
     /// 429: try again later.
     pub fn too_many(detail: impl Into<String>, retry_after_secs: u64) -> Self {
         let retry_after_secs = Some(retry_after_secs.max(1));
-        Self {
-            retry_after_secs,
-            ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "too many attempts", detail)
-        }
+        Self { retry_after_secs, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "too many attempts", detail) }
     }
 
     /// 503: storage or policy cannot be used now; nothing was done.

@@ -27,7 +27,6 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Va
 pub async fn rejected(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.permit(&app, Operation::Read, Object::Rules, "")?;
     let set = app.rules.load();
-    let rejected: Vec<_> =
-        set.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
+    let rejected: Vec<_> = set.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
     Ok(Json(json!({ "rejected": rejected })))
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::policy::account::{Session, SignedIn};
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::SET_COOKIE;
@@ -9,7 +10,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use event::{Masks as _, Object, Operation};
 use keys::Secret;
-use ::policy::account::{Session, SignedIn};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 

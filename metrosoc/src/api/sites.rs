@@ -56,7 +56,9 @@ pub async fn import(State(app): State<Arc<App>>, caller: Caller, csv: Bytes) -> 
     caller.permit(&app, Operation::Manage, Object::Sites, "")?;
     app.record(&caller, "import_sites", "sites", json!({ "bytes": csv.len() })).await?;
     let report = app.sites.import_csv(&csv[..]).await.map_err(|error| match &error {
-        collector::SitesError::Store { .. } | collector::SitesError::Sql { .. } => Problem::fault("import of sites", &error),
+        collector::SitesError::Store { .. } | collector::SitesError::Sql { .. } => {
+            Problem::fault("import of sites", &error)
+        }
         _ => Problem::bad_request(super::problem::chain(&error)),
     })?;
     let faults: Vec<Value> =

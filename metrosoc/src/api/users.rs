@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use ::policy::account::{NewAccount, NewToken};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use event::{AgencyId, Object, Operation, Role};
 use keys::Secret;
-use ::policy::account::{NewAccount, NewToken};
 use serde::Deserialize;
 use serde_json::{Value, json};
 

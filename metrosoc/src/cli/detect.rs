@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use collector::Record;
 use collector::file::{self, FileRecord, FileSettings};
 use collector::pipeline::{Pipeline, PipelineSettings};
-use collector::Record;
 use detector::sigma::{RuleSet, RuleSource};
 use event::{Event, EventId, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use serde_json::json;
@@ -19,11 +19,13 @@ use crate::exit::{Failure, Status};
 use crate::serve::rules::{embedded_rules, field_map};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Events are NDJSON (flat or nested), EVTX or any log that a decoder knows, plain or .gz or .zst.
+#[command(
+    after_help = "Events are NDJSON (flat or nested), EVTX or any log that a decoder knows, plain or .gz or .zst.
 Examples:
   metrosoc detect --rules sigma/rules events.ndjson.zst
   journalctl -o json | metrosoc detect --rules rules/sigma -
-  metrosoc detect --rules sigma/rules --threads 2 --stats stats.json *.evtx > findings.ndjson")]
+  metrosoc detect --rules sigma/rules --threads 2 --stats stats.json *.evtx > findings.ndjson"
+)]
 pub struct Arguments {
     /// Sigma files and folders; the embedded rules without
     #[arg(long, num_args = 1.., value_name = "PATH")]

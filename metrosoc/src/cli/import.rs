@@ -15,10 +15,12 @@ use crate::client::Client;
 use crate::exit::{Failure, Status};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Reads plain logs, NDJSON, EVTX, and .gz or .zst of them, told apart by content; `-` is standard input.
+#[command(
+    after_help = "Reads plain logs, NDJSON, EVTX, and .gz or .zst of them, told apart by content; `-` is standard input.
 Examples:
   metrosoc import /var/log/auth.log.1 /var/log/auth.log.2.gz
-  metrosoc import --site hcm-q1-p-bennghe Security.evtx")]
+  metrosoc import --site hcm-q1-p-bennghe Security.evtx"
+)]
 pub struct Arguments {
     /// The registered site that the files come from
     #[arg(long, default_value = "local")]
@@ -60,7 +62,11 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> 
     context.output.print(&answer, |_| format!("{} records imported and searchable\n", sent.records))?;
     match failed {
         0 => Ok(()),
-        _ => Err(Failure::new(Status::BadData, format!("{failed} of {} files could not be read whole", arguments.files.len())).into()),
+        _ => Err(Failure::new(
+            Status::BadData,
+            format!("{failed} of {} files could not be read whole", arguments.files.len()),
+        )
+        .into()),
     }
 }
 

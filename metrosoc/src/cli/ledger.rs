@@ -28,16 +28,18 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         }
         Command::Verify => {
             let answer = match ::ledger::verify(&folder, None) {
-                Ok(report) => json!({ "sound": true, "entries": report.entries, "root": hex::encode(report.root), "fault": null }),
+                Ok(report) => {
+                    json!({ "sound": true, "entries": report.entries, "root": hex::encode(report.root), "fault": null })
+                }
                 Err(fault) => json!({ "sound": false, "fault": fault.to_string() }),
             };
             report(context, &answer)
         }
         Command::Prove { entry } => {
             let answer: Value = context.client()?.get(&format!("/api/v1/ledger/proof/{entry}")).await?;
-            context.output.print(&answer, |answer| {
-                serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string())
-            })
+            context
+                .output
+                .print(&answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string()))
         }
     }
 }
@@ -46,7 +48,11 @@ fn report(context: &Context, answer: &Value) -> anyhow::Result<()> {
     let sound = answer.get("sound").and_then(Value::as_bool).unwrap_or(false);
     context.output.print(answer, |answer| {
         let text = |name: &str| answer.get(name).map(Value::to_string).unwrap_or_default();
-        if sound { format!("sound: {} entries, root {}\n", text("entries"), text("root").trim_matches('"')) } else { String::new() }
+        if sound {
+            format!("sound: {} entries, root {}\n", text("entries"), text("root").trim_matches('"'))
+        } else {
+            String::new()
+        }
     })?;
     if sound {
         return Ok(());

@@ -126,8 +126,7 @@ impl Context {
 /// # Errors
 /// Whatever the command says; `exit::status_of` gives its code.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let context =
-        Context { data: arguments.data, output: Output { json: arguments.json }, server: arguments.server };
+    let context = Context { data: arguments.data, output: Output { json: arguments.json }, server: arguments.server };
     match arguments.command {
         Command::Serve(command) => serve::run(command, &context),
         Command::Detect(command) => detect::run(command),

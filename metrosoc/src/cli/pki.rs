@@ -93,9 +93,9 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::List => {
             let answer: Value = client.get("/api/v1/certificates").await?;
             let rows = answer.get("certificates").and_then(Value::as_array).cloned().unwrap_or_default();
-            context
-                .output
-                .print(&rows, |rows| table(rows, &["serial", "subject", "profile", "status", "key_origin", "not_after"]))
+            context.output.print(&rows, |rows| {
+                table(rows, &["serial", "subject", "profile", "status", "key_origin", "not_after"])
+            })
         }
         Command::Crl => print_pem(&client.text("/pki/crl/issuing.pem").await?),
         Command::Roots => print_pem(&client.text("/pki/roots.pem").await?),
@@ -111,9 +111,7 @@ async fn issue(
     out: Option<PathBuf>,
 ) -> anyhow::Result<()> {
     let csr = match &csr {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).with_context(|| format!("request `{}`", path.display()))?)
-        }
+        Some(path) => Some(std::fs::read_to_string(path).with_context(|| format!("request `{}`", path.display()))?),
         None => None,
     };
     let out = match &out {

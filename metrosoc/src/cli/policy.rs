@@ -15,7 +15,9 @@ pub enum Command {
         folder: Option<std::path::PathBuf>,
     },
     /// Say what the policy says to a role, and which lines say so
-    #[command(after_help = "Example: metrosoc policy explain agency-officer read events --agency so-y-te --purpose triage")]
+    #[command(
+        after_help = "Example: metrosoc policy explain agency-officer read events --agency so-y-te --purpose triage"
+    )]
     Explain {
         /// The role
         role: String,
@@ -44,15 +46,16 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
                 && Operation::ALL.iter().any(|one| one.as_str() == operation)
                 && Object::ALL.iter().any(|one| one.as_str() == object);
             if !known {
-                let message = format!("`{role} {operation} {object}`: not a role, an operation and an object; see --help");
+                let message =
+                    format!("`{role} {operation} {object}`: not a role, an operation and an object; see --help");
                 return Err(Failure::new(crate::exit::Status::Usage, message).into());
             }
             let body =
                 json!({ "role": role, "operation": operation, "object": object, "agency": agency, "purpose": purpose });
             let answer: Value = context.client()?.post("/api/v1/policy/explain", &body).await?;
-            context.output.print(&answer, |answer| {
-                serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string())
-            })
+            context
+                .output
+                .print(&answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string()))
         }
         Command::Simulate => Err(Failure::not_built("metrosoc policy simulate").into()),
         Command::Test => Err(Failure::not_built("metrosoc policy test").into()),

@@ -35,15 +35,19 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
             let columns = ["id", "playbook", "status", "action.address", "reason", "created"];
             context.output.print(&rows, |rows| table(rows, &columns))
         }
-        Command::Run { plan } => show(context, client.post(&format!("/api/v1/responses/{plan}/run"), &json!({})).await?),
-        Command::Undo { plan } => show(context, client.post(&format!("/api/v1/responses/{plan}/undo"), &json!({})).await?),
+        Command::Run { plan } => {
+            show(context, client.post(&format!("/api/v1/responses/{plan}/run"), &json!({})).await?)
+        }
+        Command::Undo { plan } => {
+            show(context, client.post(&format!("/api/v1/responses/{plan}/undo"), &json!({})).await?)
+        }
         Command::Status => show(context, client.get("/api/v1/responses/status").await?),
         Command::Reconcile => show(context, client.post("/api/v1/responses/reconcile", &json!({})).await?),
     }
 }
 
 fn show(context: &Context, answer: Value) -> anyhow::Result<()> {
-    context.output.print(&answer, |answer| {
-        serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string())
-    })
+    context
+        .output
+        .print(&answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string()))
 }

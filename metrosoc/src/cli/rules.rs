@@ -48,8 +48,7 @@ fn check(paths: &[PathBuf], context: &Context) -> anyhow::Result<()> {
         rules.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
     let count = rejected.len();
     context.output.print(&json!({ "loaded": rules.rules().len(), "rejected": rejected }), |_| {
-        let mut text: String =
-            rules.rejected().iter().map(|one| format!("{}: {}\n", one.path, one.reason)).collect();
+        let mut text: String = rules.rejected().iter().map(|one| format!("{}: {}\n", one.path, one.reason)).collect();
         text.push_str(&format!("{} rules loaded, {count} rejected\n", rules.rules().len()));
         text
     })?;

@@ -5,11 +5,13 @@ use serde_json::{Value, json};
 use super::Context;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Needs a named user's token, on the server's own machine too: --token-file or METROSOC_TOKEN_FILE.
+#[command(
+    after_help = "Needs a named user's token, on the server's own machine too: --token-file or METROSOC_TOKEN_FILE.
 Examples:
   metrosoc search 'user.name:root AND event.outcome:failure' --from now-1h
   metrosoc search 'source.ip:2001:db8::/32' --limit 20 --json
-  metrosoc search '\"Failed password\"' --from 2026-11-03T00:00:00Z --to 2026-11-04T00:00:00Z")]
+  metrosoc search '\"Failed password\"' --from 2026-11-03T00:00:00Z --to 2026-11-04T00:00:00Z"
+)]
 pub struct Arguments {
     /// The query, in Lucene syntax as Kibana users know it
     #[arg(default_value = "*")]

@@ -37,18 +37,24 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
             context.output.print(&report, report_text)?;
             match report.get("faults").and_then(Value::as_array).map_or(0, Vec::len) {
                 0 => Ok(()),
-                bad => Err(Failure::new(Status::BadData, format!("{bad} rows of `{}` are wrong", file.display())).into()),
+                bad => {
+                    Err(Failure::new(Status::BadData, format!("{bad} rows of `{}` are wrong", file.display())).into())
+                }
             }
         }
         Command::List => {
             let answer: Value = client.get("/api/v1/sites").await?;
             let rows = answer.get("sites").and_then(Value::as_array).cloned().unwrap_or_default();
-            context.output.print(&rows, |rows| table(rows, &["id", "name", "agency", "data_center", "events", "last_seen"]))
+            context
+                .output
+                .print(&rows, |rows| table(rows, &["id", "name", "agency", "data_center", "events", "last_seen"]))
         }
         Command::Unknown => {
             let answer: Value = client.get("/api/v1/sites/unknown").await?;
             let rows = answer.get("senders").and_then(Value::as_array).cloned().unwrap_or_default();
-            context.output.print(&rows, |rows| table(rows, &["address", "count", "refused", "first_seen", "last_seen"]))
+            context
+                .output
+                .print(&rows, |rows| table(rows, &["address", "records", "refused", "first_seen", "last_seen"]))
         }
     }
 }

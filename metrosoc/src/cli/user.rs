@@ -71,11 +71,8 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     let client = context.client()?;
     match command {
         Command::Add { name, role, agency, token, no_password } => {
-            let password = if no_password || role == Role::Machine || token {
-                None
-            } else {
-                Some(read_password(&name)?)
-            };
+            let password =
+                if no_password || role == Role::Machine || token { None } else { Some(read_password(&name)?) };
             let body = json!({
                 "name": name, "role": role, "agency": agency, "token": token,
                 "password": password.as_ref().map(Secret::expose),

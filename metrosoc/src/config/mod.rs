@@ -321,11 +321,9 @@ impl Config {
         check(self.https.connections_max > 0, "https.connections_max", "at least 1");
         check(self.https.header_timeout_secs > 0, "https.header_timeout_secs", "at least 1");
         check(self.https.request_timeout_secs > 0, "https.request_timeout_secs", "at least 1");
-        for (key, listen) in [
-            ("syslog.udp", &self.syslog.udp),
-            ("syslog.tcp", &self.syslog.tcp),
-            ("syslog.tls", &self.syslog.tls),
-        ] {
+        for (key, listen) in
+            [("syslog.udp", &self.syslog.udp), ("syslog.tcp", &self.syslog.tcp), ("syslog.tls", &self.syslog.tls)]
+        {
             let readable = listen.is_empty() || listen.parse::<SocketAddr>().is_ok();
             check(readable, key, "not an address with a port such as `[::]:5514`, nor empty");
         }
@@ -343,7 +341,11 @@ impl Config {
         );
         check((1..=20).contains(&self.spool.flush_ms_max), "spool.flush_ms_max", "between 1 and 20");
         check((1..=744).contains(&self.index.slice_hours), "index.slice_hours", "between 1 and 744");
-        check((15 << 20..=4 << 30).contains(&self.index.writer_bytes), "index.writer_bytes", "between 15 MiB and 4 GiB");
+        check(
+            (15 << 20..=4 << 30).contains(&self.index.writer_bytes),
+            "index.writer_bytes",
+            "between 15 MiB and 4 GiB",
+        );
         check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
         check(self.respond.block_secs_max > 0, "respond.block_secs_max", "at least 1");
         let endpoint = &self.telemetry.otlp_endpoint;

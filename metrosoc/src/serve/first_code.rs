@@ -7,7 +7,6 @@ use std::path::Path;
 use anyhow::Context as _;
 use policy::Accounts;
 
-
 const NAME: &str = "first-administrator.code";
 
 /// Makes a code while there is no administrator, and hands it over.
@@ -42,7 +41,6 @@ pub async fn hand_over(accounts: &Accounts, data: &Path) -> anyhow::Result<()> {
 pub fn forget(data: &Path) {
     remove(&data.join(NAME));
 }
-
 
 fn remove(path: &Path) {
     if let Err(error) = std::fs::remove_file(path)

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use collector::Record;
 use collector::pipeline::Pipeline;
 use collector::spool::{Consumer, Spool};
-use collector::Record;
 use detector::alert::Alerts;
 use detector::index::Index;
 use detector::sigma::{RuleSet, finding_of};

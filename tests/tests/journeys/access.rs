@@ -8,7 +8,9 @@ const SITES: &str = "hcm-a,Site A,agency-a,dc1,\nhcm-b,Site B,agency-b,dc2,\n";
 const SECRET: &str = "nguyenvana";
 
 fn line(user: &str, address: &str) -> String {
-    format!("<86>1 2026-11-03T00:00:01Z srv-1 sshd 10 - - Failed password for {user} from {address} port 22022 ssh2\n")
+    format!(
+        "<86>1 2026-11-03T00:00:01Z srv-1 sshd 10 - - Failed password for invalid user {user} from {address} port 22022 ssh2\n"
+    )
 }
 
 fn prepared() -> Server {
@@ -80,13 +82,15 @@ fn an_officer_sees_the_own_agency_only() {
     assert_eq!(answer["total"], 12);
     let hits = answer["hits"].as_array().unwrap();
     assert!(hits.iter().all(|hit| hit["fields"]["metrosoc.site.id"] == "hcm-b"), "{answer}");
-    let sites = json!({ "query": "*", "limit": 0, "aggregations": { "s": { "terms": { "field": "metrosoc.site.id" } } } });
+    let sites =
+        json!({ "query": "*", "limit": 0, "aggregations": { "s": { "terms": { "field": "metrosoc.site.id" } } } });
     let buckets = api.search(&sites).unwrap()["aggregations"]["s"]["buckets"].clone();
     assert_eq!(buckets, json!([{ "key": "hcm-b", "count": 12 }]));
     let alerts = alerts_of(&api);
     assert!(alerts.iter().all(|alert| alert["entities"]["agency"] == "agency-b"), "{alerts:?}");
     let lead = server.user("lead", Role("soc-lead", None)).unwrap();
-    let other = lead.search(&json!({ "query": "metrosoc.site.id:hcm-a", "limit": 1 })).unwrap()["hits"][0]["id"].clone();
+    let other =
+        lead.search(&json!({ "query": "metrosoc.site.id:hcm-a", "limit": 1 })).unwrap()["hits"][0]["id"].clone();
     assert_eq!(api.get(&format!("/api/v1/events/{other}")).unwrap().0, 404);
     let foreign = alerts_of(&lead).into_iter().find(|alert| alert["entities"]["agency"] == "agency-a").unwrap();
     let foreign = foreign["id"].as_str().unwrap();

@@ -10,21 +10,26 @@ fn an_analyst_triages_in_chromium() {
     if !has("chromium") || !has("node") {
         return;
     }
-    let server = Server::start(&Setup { sites: "hcm-a,Phường Bến Nghé,p-ben-nghe,dc1,\n".to_owned(), ..Setup::default() }).unwrap();
+    let server =
+        Server::start(&Setup { sites: "hcm-a,Phường Bến Nghé,p-ben-nghe,dc1,\n".to_owned(), ..Setup::default() })
+            .unwrap();
     let file = server.path("auth.log");
     // The page opens on the last day, so the events happened a moment ago.
-    let now = String::from_utf8(tests::run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])).unwrap().stdout).unwrap();
+    let now = String::from_utf8(tests::run(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])).unwrap().stdout)
+        .unwrap();
     let lines: String = (0..40)
         .map(|at| {
             let (host, port) = (at % 3 + 1, 4_000 + at);
-            format!("<86>1 {} srv-1 sshd 10 - - Failed password for root from 203.0.113.{host} port {port} ssh2\n", now.trim())
+            format!("<86>1 {} srv-1 sshd 10 - - Failed password for invalid user oracle from 203.0.113.{host} port {port} ssh2\n", now.trim())
         })
         .collect();
     std::fs::write(&file, lines).unwrap();
     server.cli(&["import", "--site", "hcm-a", &file.display().to_string()]).unwrap();
     let password = "correct horse battery staple";
     let mut users = json!({ "admin": { "name": "quantri", "password": password } });
-    for (key, name, role) in [("tier1", "tu", "analyst-tier1"), ("tier2", "lan", "analyst-tier2"), ("lead", "minh", "soc-lead")] {
+    for (key, name, role) in
+        [("tier1", "tu", "analyst-tier1"), ("tier2", "lan", "analyst-tier2"), ("lead", "minh", "soc-lead")]
+    {
         let mut add = server.command(&["user", "add", name, "--role", role]);
         add.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
         let mut child = add.spawn().unwrap();

@@ -32,7 +32,7 @@ fn a_hundred_thousand_lines_agree_with_grep() {
         ("http.response.status_code:[500 TO 599]", r"nginx - - - .*HTTP/1\.1. 5[0-9][0-9] "),
         ("winlog.event_id:4625", "\"EventID\":4625"),
         ("destination.port:3389", "(dpt=|\"dest_port\":)3389\\b"),
-        ("host.name:dc-03.hcm.local", " DC-03.hcm.local winlog"),
+        ("host.name:DC-03.hcm.local", " DC-03.hcm.local winlog"),
         ("event.dataset:suricata.eve", " suricata - - - "),
     ] {
         assert_eq!(api.count(query).unwrap(), lines_with(&lines, pattern), "{query} against {pattern}");

@@ -14,7 +14,12 @@ fn acknowledged_events_survive_kill_9_exactly_once() {
         let api = tests::Api::new(server.port("https"), server.roots(), Some(token.clone())).unwrap();
         for batch in 0..10 {
             let body: String = (0..50)
-                .map(|at| format!("{}\n", json!({ "message": "equal lines are evidence", "round": round, "n": batch * 50 + at })))
+                .map(|at| {
+                    format!(
+                        "{}\n",
+                        json!({ "message": "equal lines are evidence", "round": round, "n": batch * 50 + at })
+                    )
+                })
                 .collect();
             let sent = api
                 .request(Method::POST, "/api/v1/ingest")

@@ -41,8 +41,14 @@ fn rsyslog(folder: &Path, name: &str, action: &str) -> Sender {
 
 impl Sender {
     fn send(&self, program: &str, message: &str) {
-        tests::run(Command::new("logger").args(["-u"]).arg(&self.socket).args(["-t", program, "-p", "auth.info", message]))
-            .unwrap();
+        tests::run(Command::new("logger").args(["-u"]).arg(&self.socket).args([
+            "-t",
+            program,
+            "-p",
+            "auth.info",
+            message,
+        ]))
+        .unwrap();
     }
 }
 
@@ -92,7 +98,10 @@ fn udp_tcp_and_tls_reach_the_analyst() {
     );
     let sender = rsyslog(folder.path(), "tls", &action);
     for attempt in 0..12 {
-        sender.send("sshd", &format!("Failed password for root from 203.0.113.9 port {} ssh2", 40_000 + attempt));
+        sender.send(
+            "sshd",
+            &format!("Failed password for invalid user oracle from 203.0.113.9 port {} ssh2", 40_000 + attempt),
+        );
     }
     let answer = find(&analyst, "metrosoc.site.id:hcm-test-tls AND source.ip:203.0.113.0/24");
     assert_eq!(answer["hits"][0]["fields"]["metrosoc.site.known_by"], "certificate");
@@ -100,7 +109,8 @@ fn udp_tcp_and_tls_reach_the_analyst() {
         let (status, answer) = analyst.get("/api/v1/alerts")?;
         assert_eq!(status, 200, "{answer}");
         let alerts = answer["alerts"].as_array().cloned().unwrap_or_default();
-        let found = alerts.into_iter().find(|alert| alert["entities"]["site"] == "hcm-test-tls" && alert["count"] == 12);
+        let found =
+            alerts.into_iter().find(|alert| alert["entities"]["site"] == "hcm-test-tls" && alert["count"] == 12);
         Ok(found)
     })
     .unwrap();

@@ -75,7 +75,10 @@ pub fn read(path: &Path, most: u64) -> anyhow::Result<Vec<Record>> {
         for record in file::open(path, &FileSettings::default())? {
             let record = record?;
             let received = SystemClock.now();
-            records.push(Record { format: Some(record.format), ..Record::new(Arc::clone(&origin), received, record.bytes) });
+            records.push(Record {
+                format: Some(record.format),
+                ..Record::new(Arc::clone(&origin), received, record.bytes)
+            });
             if records.len() as u64 >= most {
                 return Ok(records);
             }

@@ -71,12 +71,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Value> {
     Ok(Value::Object(answer))
 }
 
-fn time(
-    search: &Search,
-    request: &SearchRequest,
-    query: &'static str,
-    runs: usize,
-) -> anyhow::Result<Timing> {
+fn time(search: &Search, request: &SearchRequest, query: &'static str, runs: usize) -> anyhow::Result<Timing> {
     let guard = policy::Guard::open(policy::PolicySource::Embedded, Arc::new(SystemClock))?;
     let subject = Subject { name: UserName::new("bench")?, role: Role::SocLead, agency: None };
     let mut total = 0;
