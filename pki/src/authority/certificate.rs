@@ -123,10 +123,10 @@ impl Reason {
         }
     }
 
-    /// Reads what [`Reason::as_str`] writes; `-` counts as `_`.
+    /// Reads what [`Reason::as_str`] writes and RFC 5280's own form, such as `keyCompromise`: case, `-` and `_` do not count.
     pub fn parse(text: &str) -> Option<Self> {
-        let text = text.replace('-', "_");
-        Self::ALL.into_iter().find(|reason| reason.as_str() == text)
+        let letters = |text: &str| text.replace(['-', '_'], "").to_ascii_lowercase();
+        Self::ALL.into_iter().find(|reason| letters(reason.as_str()) == letters(text))
     }
 
     pub(crate) fn code(self) -> RevocationReason {
