@@ -60,7 +60,7 @@ pub async fn set_up(
     let made = app.accounts.set_up(&code, &form.name, form.password, remote.address()).await;
     let signed_in = made.map_err(|error| account_problem(&error))?;
     crate::serve::first_code::forget(&app.data);
-    Ok(signed_in_answer(&app, signed_in))
+    Ok(signed_in_answer(&app, signed_in, &remote).await)
 }
 
 /// `POST /api/v1/recover`
@@ -73,7 +73,8 @@ pub async fn recover(
     same_origin(&headers)?;
     let code = form.code.expose().trim().to_owned();
     let recovered = app.accounts.recover(&form.name, &code, form.password, remote.address()).await;
-    Ok(signed_in_answer(&app, recovered.map_err(|error| account_problem(&error))?))
+    let signed_in = recovered.map_err(|error| account_problem(&error))?;
+    Ok(signed_in_answer(&app, signed_in, &remote).await)
 }
 
 /// `POST /api/v1/session`
@@ -86,11 +87,7 @@ pub async fn sign_in(
     same_origin(&headers)?;
     let signed_in = app.accounts.sign_in(&credentials.name, credentials.password, remote.address()).await;
     let signed_in = signed_in.map_err(|error| account_problem(&error))?;
-    let (address, ends) = (remote.address(), signed_in.session.ends);
-    if let Err(error) = app.responder.operator_signed_in(address, ends).await {
-        tracing::error!(%error, "blocks on an operator's address were not taken back");
-    }
-    Ok(signed_in_answer(&app, signed_in))
+    Ok(signed_in_answer(&app, signed_in, &remote).await)
 }
 
 /// `GET /api/v1/session`
@@ -120,7 +117,11 @@ fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn signed_in_answer(app: &App, signed_in: SignedIn) -> Response {
+/// However somebody signed in: the own address is protected from blocks, and the cookie is set.
+async fn signed_in_answer(app: &App, signed_in: SignedIn, remote: &Remote) -> Response {
+    if let Err(error) = app.responder.operator_signed_in(remote.address(), signed_in.session.ends).await {
+        tracing::error!(%error, "blocks on an operator's address were not taken back");
+    }
     let seconds = signed_in.session.ends.since(app.clock.now()).as_secs();
     let mut response = Json(about(app, &signed_in.session)).into_response();
     set_cookie(&mut response, signed_in.token.expose(), seconds);
