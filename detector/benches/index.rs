@@ -8,11 +8,10 @@
 
 mod lines;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use detector::index::{Index, IndexSettings};
-use event::{Event, SystemClock};
+use event::Event;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -31,7 +30,7 @@ fn main() {
     drop(source);
     for batch in [1_000, 5_000] {
         let dir = tempfile::tempdir().unwrap();
-        let index = Index::open(dir.path(), IndexSettings::default(), Arc::new(SystemClock)).unwrap();
+        let index = Index::open(dir.path(), IndexSettings::default()).unwrap();
         let (cpu, began) = (lines::cpu_seconds(), Instant::now());
         events.chunks(batch).for_each(|batch| drop(index.add(batch).unwrap()));
         index.flush().unwrap();

@@ -27,7 +27,7 @@ fn main() {
     }
     let (lines, origins) = (lines::lines(), lines::origins());
     let dir = tempfile::tempdir().unwrap();
-    let index = Arc::new(Index::open(dir.path(), IndexSettings::default(), Arc::new(SystemClock)).unwrap());
+    let index = Arc::new(Index::open(dir.path(), IndexSettings::default()).unwrap());
     let twice: Vec<&String> = lines.iter().chain(&lines).collect();
     for (at, batch) in (0..).zip(twice.chunks(1_000)) {
         let events: Vec<Event> = (at * 1_000..).zip(batch).map(|(id, line)| lines::event(id, line, &origins)).collect();

@@ -23,7 +23,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
-use event::{Clock, Event, EventId};
+use event::{Event, EventId};
 
 use digest::Digester;
 use document::Row;
@@ -85,7 +85,7 @@ impl Index {
     ///
     /// # Errors
     /// A directory that cannot be read or written or is open elsewhere, or a damaged slice.
-    pub fn open(dir: &Path, settings: IndexSettings, _clock: Arc<dyn Clock>) -> Result<Self, IndexError> {
+    pub fn open(dir: &Path, settings: IndexSettings) -> Result<Self, IndexError> {
         let settings = settings.bounded();
         std::fs::create_dir_all(dir).map_err(|source| IndexError::directory(dir, "make it", source))?;
         let lock = lock(dir)?;

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use event::{KnownBy, ManualClock, Origin, SiteId, SourceId, Timestamp, Transport};
+use event::{KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use tantivy::collector::Count;
 use tantivy::query::AllQuery;
 
 use super::*;
-
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)))
-}
 
 fn settings() -> IndexSettings {
     IndexSettings { commit_interval: Duration::from_millis(20), heap_bytes: 15_000_000, ..IndexSettings::default() }
@@ -53,7 +49,7 @@ fn ids(index: &Index) -> Vec<u64> {
 #[test]
 fn events_are_held_once_and_the_position_moves() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     assert_eq!(index.position(), None);
     let digest = index.add(&events(0..10)).unwrap();
     assert_eq!((digest.first, digest.last, digest.count), (EventId(0), EventId(9), 10));
@@ -64,7 +60,7 @@ fn events_are_held_once_and_the_position_moves() {
     assert_eq!(ids(&index), (0..12).collect::<Vec<_>>());
     assert_eq!(index.documents(), 12);
     drop(index);
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     assert_eq!(index.position(), Some(EventId(12)));
     assert_eq!(index.add(&events(0..12)).unwrap().count, 0);
     assert_eq!(index.add(&events(8..20)).unwrap().count, 8);
@@ -75,7 +71,7 @@ fn events_are_held_once_and_the_position_moves() {
 #[test]
 fn the_digest_is_over_the_stored_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     let batch = events(0..3);
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     for event in &batch {
@@ -92,7 +88,7 @@ fn the_digest_is_over_the_stored_bytes() {
 fn a_batch_over_two_slices_lies_in_two() {
     let dir = tempfile::tempdir().unwrap();
     let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
-    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings.clone()).unwrap();
     let mut batch = events(0..4);
     batch[2].received = Timestamp::from_secs(1_800_003_600);
     batch[2].claimed = Some(Timestamp::from_secs(0)); // forged dates make no slices
@@ -104,7 +100,7 @@ fn a_batch_over_two_slices_lies_in_two() {
     assert_eq!(records.iter().map(|record| record.documents).collect::<Vec<_>>(), [3, 1]);
     assert_eq!((records[1].least, records[1].greatest), (0, 0));
     drop(index);
-    let index = Index::open(dir.path(), settings, clock()).unwrap();
+    let index = Index::open(dir.path(), settings).unwrap();
     assert_eq!(index.position(), Some(EventId(4)));
 }
 
@@ -114,7 +110,7 @@ fn a_crash_between_two_commits_neither_loses_nor_repeats() {
     let dir = tempfile::tempdir().unwrap();
     let (slice_length, commit_interval) = (Duration::from_secs(3_600), Duration::from_secs(60));
     let settings = IndexSettings { slice_length, commit_interval, ..settings() };
-    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings.clone()).unwrap();
     index.add(&events(0..10)).unwrap();
     index.flush().unwrap();
     let before = copy_of(dir.path());
@@ -130,7 +126,7 @@ fn a_crash_between_two_commits_neither_loses_nor_repeats() {
     let crashed = before;
     std::fs::remove_dir_all(crashed.path().join(&names[0])).unwrap();
     copy(&dir.path().join(&names[0]), &crashed.path().join(&names[0]));
-    let index = Index::open(crashed.path(), settings, clock()).unwrap();
+    let index = Index::open(crashed.path(), settings).unwrap();
     let position = index.position().unwrap().0;
     assert_eq!(position, 10);
     assert_eq!(index.add(&batch).unwrap().count, 5);
@@ -161,12 +157,12 @@ fn copy(from: &Path, to: &Path) {
 fn a_kill_at_any_moment_neither_loses_nor_repeats() {
     let dir = tempfile::tempdir().unwrap();
     let settings = IndexSettings { commit_interval: Duration::from_millis(10), ..settings() };
-    let index = Index::open(dir.path(), settings.clone(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings.clone()).unwrap();
     for turn in 0..6_u64 {
         index.add(&events(turn * 50..turn * 50 + 50)).unwrap();
         index.flush().unwrap();
         let left = copy_of(dir.path());
-        let reopened = Index::open(left.path(), settings.clone(), clock()).unwrap();
+        let reopened = Index::open(left.path(), settings.clone()).unwrap();
         let position = reopened.position().unwrap().0;
         assert_eq!(position, turn * 50 + 50);
         reopened.add(&events(position.saturating_sub(20)..position + 20)).unwrap();
@@ -178,7 +174,7 @@ fn a_kill_at_any_moment_neither_loses_nor_repeats() {
 #[test]
 fn events_are_searchable_soon_without_a_flush() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     index.add(&events(0..10)).unwrap();
     let began = std::time::Instant::now();
     while index.documents() < 10 {
@@ -193,13 +189,13 @@ fn events_are_searchable_soon_without_a_flush() {
 #[test]
 fn a_failed_writer_asks_for_its_events_again() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     index.add(&events(0..10)).unwrap();
     index.flush().unwrap();
     // A second writer takes the slice's lock: the next slice writer cannot be opened.
     let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };
     drop(index);
-    let index = Index::open(dir.path(), settings, clock()).unwrap();
+    let index = Index::open(dir.path(), settings).unwrap();
     let mut late = events(10..20);
     late.iter_mut().for_each(|event| event.received = Timestamp::from_secs(1_800_010_000));
     let slice = index.slice(slice::start_of(late[0].received, 3_600));
@@ -219,8 +215,8 @@ fn a_failed_writer_asks_for_its_events_again() {
 #[test]
 fn an_index_is_open_once_and_batches_are_in_order() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
-    assert!(matches!(Index::open(dir.path(), settings(), clock()), Err(IndexError::Directory { .. })));
+    let index = Index::open(dir.path(), settings()).unwrap();
+    assert!(matches!(Index::open(dir.path(), settings()), Err(IndexError::Directory { .. })));
     let disorder = [event(2, 0), event(1, 0)];
     assert!(matches!(index.add(&disorder), Err(IndexError::Disorder { .. })));
     assert_eq!(index.add(&[]).unwrap().count, 0);
@@ -229,7 +225,7 @@ fn an_index_is_open_once_and_batches_are_in_order() {
 #[test]
 fn odd_fields_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let index = Index::open(dir.path(), settings(), clock()).unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
     let mut odd = event(0, 1_800_000_000);
     odd.push("a\0b", "x").unwrap();
     odd.push("a\u{1}b", "x").unwrap();

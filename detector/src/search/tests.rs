@@ -37,7 +37,7 @@ fn house(events: Vec<Event>) -> House {
         writers_max: 4,
         ..IndexSettings::default()
     };
-    let index = Arc::new(Index::open(dir.path(), settings, clock()).unwrap());
+    let index = Arc::new(Index::open(dir.path(), settings).unwrap());
     for batch in events.chunks(events.len() / 5 + 1) {
         index.add(batch).unwrap();
         index.flush().unwrap();

@@ -70,7 +70,7 @@ pub async fn open(
             .await
             .context("the certificate authority")?;
     let identity = Identity::open(&config, &authority).await?;
-    let index = open_index(&config, &data, &clock)?;
+    let index = open_index(&config, &data)?;
     let spool = open_spool(&config, &data, &keyring, &index, &clock)?;
     let sites = Arc::new(Sites::open(store.clone(), Arc::clone(&clock)).await.context("the register of sites")?);
     let attribution = Arc::new(Attribution::new(Arc::clone(&sites), attribution_settings(&config)));
@@ -187,14 +187,14 @@ fn open_guard(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Guard> 
     }))
 }
 
-fn open_index(config: &Config, data: &Path, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<Index>> {
+fn open_index(config: &Config, data: &Path) -> anyhow::Result<Arc<Index>> {
     let settings = IndexSettings {
         slice_length: Duration::from_secs(u64::from(config.index.slice_hours) * 3_600),
         heap_bytes: config.index.writer_bytes,
         commit_interval: Duration::from_millis(config.index.commit_ms_max),
         ..IndexSettings::default()
     };
-    Ok(Arc::new(Index::open(&data.join("index"), settings, Arc::clone(clock)).context("the index")?))
+    Ok(Arc::new(Index::open(&data.join("index"), settings).context("the index")?))
 }
 
 fn open_spool(

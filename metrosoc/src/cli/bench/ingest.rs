@@ -63,7 +63,7 @@ pub fn run(arguments: &FileArguments) -> anyhow::Result<Figures> {
 
 /// Opens an index for a bench.
 pub fn open(folder: &Path) -> anyhow::Result<Arc<Index>> {
-    Ok(Arc::new(Index::open(folder, IndexSettings::default(), Arc::new(SystemClock))?))
+    Ok(Arc::new(Index::open(folder, IndexSettings::default())?))
 }
 
 /// The records of a file, at most `most`; the file is read again from its beginning when it has fewer and `most` is bounded.
