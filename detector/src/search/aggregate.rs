@@ -14,9 +14,10 @@ use tantivy::columnar::{Column as FastColumn, ColumnValues, StrColumn};
 use tantivy::index::SegmentReader;
 use tantivy::{BitSet, DocId};
 
-use super::compile::{Target, check_field, rest_terms, target};
+use super::compile::check_field;
 use super::scan::{Budget, Spent, Terms, show_address};
 use super::show::is_free_text;
+use super::target::{Target, rest_terms, target};
 use super::value::ValueTest;
 use super::{AGGREGATIONS_MAX, Aggregation, BUCKETS_MAX, Bucket, SearchError};
 use crate::index::layout::{Column, Kind, Layout, RECEIVED, TIME};

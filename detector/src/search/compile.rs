@@ -14,12 +14,13 @@ use tantivy::query::{
     AllQuery, BooleanQuery, EmptyQuery, ExistsQuery, Occur, PhraseQuery, Query, RangeQuery, RegexPhraseQuery,
     TermQuery, TermSetQuery,
 };
-use tantivy::schema::{Field, IndexRecordOption, Type};
+use tantivy::schema::{Field, IndexRecordOption};
 
 use super::SearchError;
 use super::message::{self, MessageTest};
 use super::scan::{Budget, Over, Scan, Settled, Terms};
 use super::show::{is_clear, is_free_text};
+use super::target::{Target, rest_term, rest_terms, target};
 use super::value::{ValueTest, read_time, whole_range};
 use crate::index::layout::{AGENCY, Column, Kind, Layout, SITE};
 use crate::index::to_v6;
@@ -52,53 +53,6 @@ pub(crate) fn check_field(permit: &Permit, name: &str) -> Result<(), SearchError
     } else {
         Err(SearchError::FieldMasked { field: name.to_owned() })
     }
-}
-
-/// What a name means in a slice.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Target {
-    /// The words of the message.
-    Message,
-    /// A time in nanoseconds.
-    Time(Field),
-    /// The event's position.
-    Id(Field),
-    /// A column of its own; what does not fit it lies in the rest.
-    Column(Column),
-    /// A field without a column.
-    Rest,
-}
-
-/// What a name means in a slice of this layout.
-pub(crate) fn target(layout: &Layout, name: &str) -> Target {
-    match name {
-        "message" | "event.original" => Target::Message,
-        "@timestamp" => Target::Time(layout.time),
-        "event.ingested" => Target::Time(layout.received),
-        "_id" => Target::Id(layout.id),
-        _ => layout.column(name).map_or(Target::Rest, Target::Column),
-    }
-}
-
-/// The dictionary of a name's values outside its column.
-pub(crate) fn rest_terms(layout: &Layout, name: &str) -> Terms {
-    Terms { field: layout.rest, prefix: rest_prefix(name) }
-}
-
-/// What the keys of a name begin with: the name as one step of a path, its end, the mark of text.
-fn rest_prefix(name: &str) -> Vec<u8> {
-    let mut prefix = Layout::rest_name(name).as_bytes().to_vec();
-    prefix.extend_from_slice(&[0, Type::Str.to_code()]);
-    prefix
-}
-
-/// Put together by hand: Tantivy's own reading of a path would cut the name at its dots.
-fn rest_term(layout: &Layout, name: &str, value: &str) -> Term {
-    let mut term = Term::from_field_json_path(layout.rest, "", false);
-    term.truncate_value_bytes(0);
-    term.append_bytes(&rest_prefix(name));
-    term.append_bytes(value.as_bytes());
-    term
 }
 
 /// Translates for one slice.

@@ -16,6 +16,8 @@ mod message;
 mod request;
 mod scan;
 mod show;
+mod stored;
+mod target;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -23,23 +25,21 @@ mod value;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event::{Clock, EventId, Object, Operation, Permit, Reach, Scope, Timestamp};
-use serde_json::Map;
+use event::{Clock, EventId, Object, Operation, Permit, Timestamp};
 use tantivy::query::EnableScoring;
-use tantivy::schema::Value as _;
-use tantivy::{DocAddress, Searcher, TantivyDocument, TantivyError};
+use tantivy::{Searcher, TantivyError};
 
 use crate::index::Index;
-use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME};
+use crate::index::layout::{ID, TIME};
 use crate::index::slice::Opened;
 use crate::query::{Joint, Node, parse};
 use aggregate::Counting;
-use collect::{Collecting, Found, Window, rank};
+use collect::{Collecting, Found, Window};
 use compile::Compiler;
 use cursor::Cursor;
 use fields::names;
-use highlight::Highlighter;
 use scan::Budget;
+use stored::{hit, hits, locate};
 
 pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment};
 pub use error::SearchError;
@@ -361,63 +361,4 @@ fn segments_in_order(searcher: &Searcher, sort: Sort) -> tantivy::Result<Vec<(u3
     }
     segments.sort_by_key(|(best, at, _)| (*best, *at));
     Ok(segments.into_iter().map(|(_, at, reader)| (at, reader)).collect())
-}
-
-/// The hits of a page; stored events are read in the order they lie on disk.
-fn hits(permit: &Permit, question: &Question, views: &[View], page: &[Found]) -> Result<Vec<Hit>, SearchError> {
-    let highlighter = Highlighter::new(&question.node, question.now);
-    let mut order: Vec<(usize, &Found)> = page.iter().enumerate().collect();
-    order.sort_unstable_by_key(|(_, found)| (found.slice, found.segment, found.doc));
-    let mut hits = Vec::with_capacity(page.len());
-    for (at, found) in order {
-        let Some(view) = views.get(found.slice) else { continue };
-        let (time, id) = rank(question.sort, found.rank.0, found.rank.1); // turning the bits twice
-        let mut hit = hit(permit, view, found.address(), EventId(id), Timestamp::from_nanos(time))?;
-        hit.highlight = highlighter.mark(permit, &hit.fields);
-        hits.push((at, hit));
-    }
-    hits.sort_unstable_by_key(|(at, _)| *at);
-    Ok(hits.into_iter().map(|(_, hit)| hit).collect())
-}
-
-fn hit(permit: &Permit, view: &View, address: DocAddress, id: EventId, time: Timestamp) -> Result<Hit, SearchError> {
-    let stored = stored(&view.searcher, &view.opened.layout, address)?;
-    Ok(Hit { id, time, fields: show::show(permit, stored), highlight: std::collections::BTreeMap::new() })
-}
-
-fn stored(
-    searcher: &Searcher,
-    layout: &Layout,
-    address: DocAddress,
-) -> Result<Map<String, serde_json::Value>, SearchError> {
-    let document: TantivyDocument = searcher.doc(address).map_err(SearchError::index)?;
-    let source = document.get_first(layout.source).and_then(|value| value.as_bytes()).unwrap_or_default();
-    serde_json::from_slice(source).map_err(SearchError::index)
-}
-
-/// Where an event lies, and its time, when it is within the scope.
-fn locate(searcher: &Searcher, scope: &Scope, id: EventId) -> tantivy::Result<Option<(DocAddress, Timestamp)>> {
-    for (at, reader) in (0..).zip(searcher.segment_readers()).filter(|(_, reader)| reader.max_doc() > 0) {
-        let ids = reader.fast_fields().u64(ID)?;
-        if !(ids.min_value()..=ids.max_value()).contains(&id.0) {
-            continue;
-        }
-        let mut docs = Vec::new();
-        ids.get_docids_for_value_range(id.0..=id.0, 0..reader.max_doc(), &mut docs);
-        let Some(&doc) = docs.first() else { continue };
-        let text = |name: &str| -> tantivy::Result<Option<String>> {
-            let Some(column) = reader.fast_fields().str(name)? else { return Ok(None) };
-            let Some(ord) = column.ords().first(doc) else { return Ok(None) };
-            let mut text = String::new();
-            Ok(column.ord_to_str(ord, &mut text)?.then_some(text))
-        };
-        let within = reaches(&scope.agencies, text(AGENCY)?) && reaches(&scope.sites, text(SITE)?);
-        let time = reader.fast_fields().i64(TIME)?.first(doc).unwrap_or(0);
-        return Ok(within.then(|| (DocAddress::new(at, doc), Timestamp::from_nanos(time))));
-    }
-    Ok(None)
-}
-
-fn reaches<T: Ord + std::str::FromStr>(reach: &Reach<T>, text: Option<String>) -> bool {
-    reach.holds(text.and_then(|text| text.parse().ok()).as_ref())
 }

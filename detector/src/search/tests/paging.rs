@@ -1,0 +1,115 @@
+//! Order, pages and exports: nothing is skipped and nothing comes twice.
+
+use super::*;
+
+#[test]
+fn times_bound_the_search_and_order_the_hits() {
+    let house = everything();
+    for sort in [Sort::Descending, Sort::Ascending] {
+        let request = SearchRequest {
+            from: Some("now-2h".to_owned()),
+            to: Some("now-90m".to_owned()),
+            sort: Some(sort),
+            ..request("user.name:root")
+        };
+        let answer = house.search.search(&reader(), &request).unwrap();
+        let range = Timestamp::from_secs(NOW - 7_200)..=Timestamp::from_secs(NOW - 5_400);
+        let mut expected: Vec<_> = house
+            .events
+            .iter()
+            .filter(|event| event.get_str("user.name") == Some("root") && range.contains(&event.timestamp()))
+            .map(|event| (event.timestamp(), event.id))
+            .collect();
+        expected.sort();
+        if sort == Sort::Descending {
+            expected.reverse();
+        }
+        assert!(!expected.is_empty());
+        assert_eq!(answer.hits.iter().map(|hit| (hit.time, hit.id)).collect::<Vec<_>>(), expected);
+        assert_eq!(answer.explanation, ["p, analyst-tier2, events, read"]);
+    }
+}
+
+fn pages(house: &House, request: &SearchRequest, mut between: impl FnMut()) -> Vec<u64> {
+    let mut request = request.clone();
+    let mut found = Vec::new();
+    let mut total = None;
+    loop {
+        let answer = house.search.search(&reader(), &request).unwrap();
+        assert!(answer.hits.len() <= request.limit.unwrap());
+        assert_eq!(*total.get_or_insert(answer.total), answer.total);
+        found.extend(answer.hits.iter().map(|hit| hit.id.0));
+        let Some(next) = answer.next else { return found };
+        request.cursor = Some(next);
+        between();
+    }
+}
+
+#[test]
+fn pages_neither_skip_nor_repeat_while_events_arrive() {
+    let house = everything();
+    for sort in [Sort::Descending, Sort::Ascending] {
+        let whole = SearchRequest { sort: Some(sort), ..request("event.dataset:cef OR user.name:root") };
+        let expected: Vec<u64> =
+            house.search.search(&reader(), &whole).unwrap().hits.iter().map(|hit| hit.id.0).collect();
+        let paged = SearchRequest { limit: Some(7), ..whole };
+        let mut next = house.index.position().unwrap().0;
+        let found = pages(&house, &paged, || {
+            let mut late = event(next);
+            late.claimed = Some(Timestamp::from_secs(NOW - 7_000));
+            house.index.add(&[late]).unwrap();
+            house.index.flush().unwrap();
+            next += 1;
+        });
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn hits_of_one_moment_page_by_id() {
+    let mut events: Vec<Event> = (0..50).map(event).collect();
+    events.iter_mut().for_each(|event| event.claimed = Some(Timestamp::from_secs(NOW - 5_000)));
+    let house = house(events);
+    let found = pages(&house, &SearchRequest { limit: Some(3), ..request("") }, || {});
+    assert_eq!(found, (0..50).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_changed_cursor_is_refused() {
+    let house = everything();
+    let first = SearchRequest { limit: Some(5), ..request("user.name:root") };
+    let next = house.search.search(&reader(), &first).unwrap().next.unwrap();
+    let refused = |request: &SearchRequest| {
+        assert!(matches!(house.search.search(&reader(), request), Err(SearchError::Cursor)), "{request:?}");
+    };
+    for at in 0..next.len() {
+        let mut changed = next.clone().into_bytes();
+        changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+        refused(&SearchRequest { cursor: String::from_utf8(changed).ok(), ..first.clone() });
+    }
+    for cursor in ["", "x", "====", "é", &next[1..], &format!("{next}AAAA")] {
+        refused(&SearchRequest { cursor: Some((*cursor).to_owned()), ..first.clone() });
+    }
+    let next = Some(next);
+    refused(&SearchRequest { cursor: next.clone(), query: "user.name:*".to_owned(), ..first.clone() });
+    refused(&SearchRequest { cursor: next.clone(), from: Some("now-1d".to_owned()), ..first.clone() });
+    refused(&SearchRequest { cursor: next.clone(), sort: Some(Sort::Ascending), ..first.clone() });
+    assert!(house.search.search(&reader(), &SearchRequest { cursor: next, ..first }).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_cursor_is_read_or_refused(cursor in "[A-Za-z0-9_-]{0,90}") {
+        prop_assert!(cursor::Cursor::read(&cursor, &request("")).is_err());
+    }
+}
+
+#[test]
+fn an_export_gives_every_hit_in_order() {
+    let house = house((0..2_500).map(event).collect());
+    let permit = permit_of(Operation::Export, Scope::all(), Arc::new(NoMasks));
+    let hits: Vec<Hit> = house.search.export(&permit, &request("")).unwrap().map(Result::unwrap).collect();
+    assert_eq!(hits.len(), 2_500);
+    assert!(hits.windows(2).all(|pair| (pair[0].time, pair[0].id) > (pair[1].time, pair[1].id)));
+}
