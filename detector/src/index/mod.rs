@@ -63,6 +63,8 @@ pub(crate) struct Shared {
     /// Counts the writer's failures.
     epoch: AtomicU64,
     failure: Mutex<String>,
+    /// Why nothing can be written; `None` again once something was.
+    trouble: Mutex<Option<String>>,
 }
 
 /// What `add` knows: which events are taken already.
@@ -95,6 +97,7 @@ impl Index {
             position: AtomicU64::new(position.unwrap_or(NOWHERE)),
             epoch: AtomicU64::new(0),
             failure: Mutex::new(String::new()),
+            trouble: Mutex::new(None),
         });
         let held = shared.held()?;
         let intake = Intake { next: position, held, ..Intake::default() };
@@ -122,6 +125,17 @@ impl Index {
     /// # Errors
     /// [`IndexError::FellBack`] when the writer failed: give the events again from the position it names.
     pub fn add(&self, events: &[Event]) -> Result<BatchDigest, IndexError> {
+        let added = self.take(events);
+        match &added {
+            Err(error) => self.shared.in_trouble(Some(error.to_string())),
+            // Nothing was left to write: what was given is durable already.
+            Ok(digest) if digest.count == 0 && self.holds_durably(events) => self.shared.in_trouble(None),
+            Ok(_) => {}
+        }
+        added
+    }
+
+    fn take(&self, events: &[Event]) -> Result<BatchDigest, IndexError> {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_replay(&mut intake, events.first())?;
         check_order(events)?;
@@ -183,6 +197,11 @@ impl Index {
         self.shared.position().map(EventId)
     }
 
+    /// Why what was added last could not be written, until something is written again; for `/readyz`.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Number of events that a search can find.
     pub fn documents(&self) -> u64 {
         self.slices().iter().map(|slice| slice.record().documents).sum()
@@ -201,6 +220,12 @@ impl Index {
     /// The slices, oldest first.
     pub(crate) fn slices(&self) -> Vec<Arc<Slice>> {
         self.shared.slices.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn holds_durably(&self, events: &[Event]) -> bool {
+        let position = self.shared.position().unwrap_or(0);
+        let intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
+        !events.is_empty() && events.iter().all(|event| event.id.0 < position || intake.held.contains(&event.id.0))
     }
 
     fn slice(&self, start: i64) -> Arc<Slice> {
@@ -280,8 +305,14 @@ impl Shared {
 
     /// Notes a failure of the writer and counts it.
     pub(crate) fn fail(&self, reason: String) -> u64 {
+        self.in_trouble(Some(reason.clone()));
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Notes why nothing can be written, or that something was.
+    pub(crate) fn in_trouble(&self, reason: Option<String>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = reason;
     }
 
     /// Ids at or above the position that slices hold: a crash or a failure came between two slices' commits.

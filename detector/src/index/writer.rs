@@ -181,6 +181,7 @@ impl Writer {
             slice.reload()?;
         }
         self.shared.set_position(self.next);
+        self.shared.in_trouble(None);
         debug!(next = self.next, took_ms = began.elapsed().as_millis() as u64, "index committed");
         Ok(())
     }

@@ -104,7 +104,8 @@ impl App {
         let store = self.store.writable().await.err().map(|error| problem::chain(&error));
         let ledger = self.ledger.writable().await.err().map(|error| problem::chain(&error));
         let policy = self.guard.version().is_none().then(|| "no policy is in force".to_owned());
-        BTreeMap::from([("store", store), ("spool", self.spool.trouble()), ("ledger", ledger), ("policy", policy)])
+        let (spool, index) = (self.spool.trouble(), self.index.trouble());
+        BTreeMap::from([("store", store), ("spool", spool), ("index", index), ("ledger", ledger), ("policy", policy)])
     }
 }
 

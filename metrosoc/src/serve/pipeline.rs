@@ -79,7 +79,7 @@ impl Steps {
     }
 
     async fn take(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>) -> anyhow::Result<()> {
-        let Some((last, _)) = batch.last() else { return Ok(()) };
+        let Some((last, _)) = batch.last() else { return self.make_up() };
         let next = EventId(last.0 + 1);
         let findings = tokio::task::block_in_place(|| self.read(batch, events));
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
@@ -96,6 +96,14 @@ impl Steps {
             self.ledger.append(entry).await.context("recording the batch")?;
         }
         Ok(())
+    }
+
+    /// What the index lost behind our back is asked for again, even when nothing new comes.
+    fn make_up(&self) -> anyhow::Result<()> {
+        match self.index.trouble() {
+            Some(_) => tokio::task::block_in_place(|| self.index.flush()).context("indexing"),
+            None => Ok(()),
+        }
     }
 
     fn read(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>) -> Vec<Finding> {

@@ -7,4 +7,5 @@ mod browser;
 mod counts;
 mod crash;
 mod ledger;
+mod readiness;
 mod rsyslog;
