@@ -146,7 +146,8 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
         400 | 404 | 409 | 413 | 415 | 422 => Status::BadData,
         _ => Status::Unavailable,
     };
-    Failure::new(status, message)
+    let kind = problem.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Failure { kind, ..Failure::new(status, message) }
 }
 
 /// Reads a token from a file that only its owner can read.

@@ -40,12 +40,14 @@ pub struct Failure {
     pub status: Status,
     /// What a person reads.
     pub message: String,
+    /// The server's kind of problem (RFC 9457 `type`); empty when no server refused.
+    pub kind: String,
 }
 
 impl Failure {
     /// A failure with its code.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), kind: String::new() }
     }
 
     /// A command of the contract that this version does not have yet.

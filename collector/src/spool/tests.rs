@@ -182,6 +182,24 @@ async fn a_segment_of_age_is_finished_without_new_records() {
     .unwrap();
 }
 
+/// The only segment is the one that is written: it must be given up for there to be room.
+#[tokio::test]
+async fn a_spool_that_its_current_segment_fills_takes_again() {
+    let place = Place::new();
+    let spool = place.open(SpoolSettings { bytes_max: 6_000, compress: false, ..place.settings() });
+    let intake = spool.intake();
+    let text = "x".repeat(500);
+    let mut taken = 0;
+    while intake.submit(one(&text)).await.is_ok() {
+        taken += 1;
+    }
+    assert!(taken >= 2, "{taken}");
+    spool.reader("index", None).unwrap().commit(EventId(taken)).await.unwrap();
+    let cancel = CancellationToken::new();
+    let stored = tokio::time::timeout(SOON, intake.submit_until_stored(one(&text), &cancel)).await.unwrap();
+    assert_eq!(stored.unwrap().first, EventId(taken));
+}
+
 #[tokio::test]
 async fn a_full_spool_refuses_and_takes_again_when_consumers_have_passed() {
     let place = Place::new();
@@ -201,10 +219,12 @@ async fn a_full_spool_refuses_and_takes_again_when_consumers_have_passed() {
     let mut index = spool.reader("index", None).unwrap();
     let (stored, _) = tokio::join!(patient, index.commit(EventId(2)));
     assert_eq!(stored.unwrap().first, EventId(taken));
+    let large = one(&"x".repeat(7_000));
+    assert!(matches!(intake.submit(large).await, Err(IntakeError::TooLarge { bytes_max: 6_000, .. })));
     let huge = one(&"x".repeat(33 << 20));
     assert!(matches!(intake.submit(huge).await, Err(IntakeError::TooLarge { .. })));
     cancel.cancel();
-    assert_eq!(intake.submit_until_stored(one(&"y".repeat(5_500)), &cancel).await, Err(IntakeError::Closed));
+    assert_eq!(intake.submit_until_stored(one(&"y".repeat(4_000)), &cancel).await, Err(IntakeError::Closed));
 }
 
 #[tokio::test]

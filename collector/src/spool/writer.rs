@@ -168,18 +168,26 @@ impl Writer {
         closing
     }
 
-    fn take(&self, group: &mut Group, job: Job, free: &mut u64) {
-        match free.checked_sub(job.bytes as u64 + JOB_OVERHEAD_BYTES) {
-            Some(left) => {
-                *free = left;
-                group.add(job);
-            }
-            None => {
-                let mut refused = Group::default();
-                refused.add(job);
-                refused.refuse(&IntakeError::Full);
-            }
+    fn take(&mut self, group: &mut Group, job: Job, free: &mut u64) {
+        let needed = job.bytes as u64 + JOB_OVERHEAD_BYTES;
+        if let Some(left) = free.checked_sub(needed) {
+            *free = left;
+            group.add(job);
+            return;
         }
+        // What an empty spool could not take either must not be sent again as it is.
+        let bytes_max = self.shared.settings.bytes_max;
+        let error = if needed > bytes_max {
+            let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+            IntakeError::TooLarge { records: job.records.len(), bytes: job.bytes, bytes_max }
+        } else {
+            // What fills the spool may be the current segment, which is destroyed only when it is finished.
+            self.finish();
+            IntakeError::Full
+        };
+        let mut refused = Group::default();
+        refused.add(job);
+        refused.refuse(&error);
     }
 
     fn write(&mut self, group: Group) {

@@ -20,8 +20,6 @@ use super::problem::Problem;
 
 /// Media type of the body.
 pub const MEDIA_TYPE: &str = "application/vnd.metrosoc.records";
-/// Word in the answer of a spool that cannot take more now.
-pub const FULL: &str = "try again";
 
 const HEAD_BYTES: usize = 5;
 const FORMATS: [(u8, Format); 4] =

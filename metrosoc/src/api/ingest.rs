@@ -19,6 +19,9 @@ use super::App;
 use super::caller::{Caller, Proof};
 use super::problem::Problem;
 
+/// Seconds after which refused records may be sent again.
+const RETRY_AFTER_SECS: u64 = 5;
+
 /// What stands behind `?`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -148,8 +151,39 @@ async fn store(app: &App, origin: &Origin, records: Vec<Record>) -> Result<(), P
     Ok(())
 }
 
-/// What an intake that does not take records is to HTTP: try again, nothing was kept.
+/// What an intake that does not take records is to HTTP: nothing was kept; sending again helps where room can come.
 pub fn refused(error: &IntakeError) -> Problem {
     tracing::warn!(%error, "records refused");
-    Problem { retry_after_secs: Some(5), ..Problem::unavailable(format!("{error}; {}", super::import::FULL)) }
+    match error {
+        IntakeError::Full | IntakeError::Busy => {
+            Problem::spool_full(format!("{error}; send the same again later"), RETRY_AFTER_SECS)
+        }
+        IntakeError::TooLarge { .. } => Problem::too_large(format!("{error}; send it in parts")),
+        IntakeError::Storage { .. } | IntakeError::Closed => Problem {
+            retry_after_secs: Some(RETRY_AFTER_SECS),
+            ..Problem::unavailable(format!("{error}; the server's log says why"))
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_kind() {
+        let too_large = IntakeError::TooLarge { records: 2, bytes: 9, bytes_max: 8 };
+        let storage = IntakeError::Storage { reason: "no space left on device".to_owned() };
+        for (error, status, kind, again) in [
+            (IntakeError::Full, 503, "/problems/spool-full", true),
+            (IntakeError::Busy, 503, "/problems/spool-full", true),
+            (too_large, 413, "/problems/too-large", false),
+            (storage, 503, "/problems/unavailable", true),
+            (IntakeError::Closed, 503, "/problems/unavailable", true),
+        ] {
+            let problem = refused(&error);
+            assert_eq!((problem.status, problem.kind.as_str()), (status, kind), "{error}");
+            assert_eq!(problem.retry_after_secs.is_some(), again, "{error}");
+        }
+    }
 }

@@ -4,6 +4,14 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+/// Kind of problem of a spool that has no room now: whoever sends again later is served.
+pub const SPOOL_FULL: &str = "spool-full";
+
+/// The URI reference that stands in `type` for a kind of problem.
+pub fn kind(slug: &str) -> String {
+    format!("/problems/{slug}")
+}
+
 /// What went wrong, for a program and for a person. Holds no secret and no data that the caller may not see.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem {
@@ -33,7 +41,7 @@ pub struct Problem {
 impl Problem {
     fn new(status: StatusCode, slug: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("/problems/{slug}"),
+            kind: kind(slug),
             title,
             status: status.as_u16(),
             detail: detail.into(),
@@ -83,6 +91,13 @@ impl Problem {
     /// 503: storage or policy cannot be used now; nothing was done.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot do this now", detail)
+    }
+
+    /// 503: the spool holds as much as it may; nothing was kept, and later there may be room.
+    pub fn spool_full(detail: impl Into<String>, retry_after_secs: u64) -> Self {
+        let retry_after_secs = Some(retry_after_secs.max(1));
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, SPOOL_FULL, "the spool cannot take more now", detail);
+        Self { retry_after_secs, ..problem }
     }
 
     /// 503 for an error of ours: logged in full, told in general.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use crate::api::import::encode;
+use crate::api::problem;
 use crate::client::Client;
 use crate::exit::{Failure, Status};
 
@@ -120,7 +121,7 @@ async fn send(client: &Client, site: &SiteId, name: &str, body: Vec<u8>, sent: &
 }
 
 fn is_full(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<Failure>().is_some_and(|failure| failure.message.contains(crate::api::import::FULL))
+    error.downcast_ref::<Failure>().is_some_and(|failure| failure.kind == problem::kind(problem::SPOOL_FULL))
 }
 
 async fn wait_until_searchable(client: &Client, next: u64) -> anyhow::Result<()> {

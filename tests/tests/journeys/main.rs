@@ -6,6 +6,7 @@ mod bad_input;
 mod browser;
 mod counts;
 mod crash;
+mod full_spool;
 mod ledger;
 mod readiness;
 mod rsyslog;
