@@ -1,5 +1,6 @@
 //! HTTP as somebody: with a token, a session, or nothing.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -34,10 +35,31 @@ impl Api {
         token: Option<String>,
         identity: Option<&str>,
     ) -> anyhow::Result<Self> {
+        Self::build(port, roots, token, identity, None)
+    }
+
+    /// The same, connecting to another of this machine's addresses: that is then where the server sees it come from.
+    ///
+    /// # Errors
+    /// When the roots cannot be read.
+    pub fn at_address(address: SocketAddr, roots: &str, token: Option<String>) -> anyhow::Result<Self> {
+        Self::build(address.port(), roots, token, None, Some(address))
+    }
+
+    fn build(
+        port: u16,
+        roots: &str,
+        token: Option<String>,
+        identity: Option<&str>,
+        address: Option<SocketAddr>,
+    ) -> anyhow::Result<Self> {
         // A second start within one process keeps the first provider, which is the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let roots = reqwest::Certificate::from_pem_bundle(roots.as_bytes())?;
         let mut builder = Client::builder().tls_certs_only(roots).no_proxy().timeout(Duration::from_secs(60));
+        if let Some(address) = address {
+            builder = builder.resolve("localhost", address);
+        }
         if let Some(pem) = identity {
             builder = builder.identity(reqwest::Identity::from_pem(pem.as_bytes())?);
         }

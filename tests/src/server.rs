@@ -152,6 +152,20 @@ impl Server {
         Ok(token)
     }
 
+    /// Makes an account with a password.
+    ///
+    /// # Errors
+    /// When the account cannot be made.
+    pub fn user_with_password(&self, name: &str, role: &str, password: &str) -> anyhow::Result<()> {
+        let mut add = self.command(&["user", "add", name, "--role", role]);
+        let mut child = add.stdin(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        let mut stdin = child.stdin.take().context("standard input")?;
+        std::io::Write::write_all(&mut stdin, format!("{password}\n").as_bytes())?;
+        drop(stdin);
+        anyhow::ensure!(child.wait()?.success(), "no account for `{name}`");
+        Ok(())
+    }
+
     /// HTTP as nobody.
     ///
     /// # Errors

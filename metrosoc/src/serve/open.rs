@@ -76,6 +76,7 @@ pub async fn open(
     let attribution = Arc::new(Attribution::new(Arc::clone(&sites), attribution_settings(&config)));
     let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
     let responder = open_responder(&config, &store, &ledger, &clock).await?;
+    protect_signed_in(&accounts, &responder).await?;
     let rules = Arc::new(ArcSwap::from_pointee(rules::load(&config)?));
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
     let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
@@ -251,6 +252,16 @@ async fn open_responder(
         tracing::warn!(reason = %crate::api::problem::chain(&error), "responses stay plans: the kernel's filter cannot be used");
     }
     Ok(responder)
+}
+
+/// Sessions live on over a restart: before anything can be blocked, the addresses of those signed in are protected.
+async fn protect_signed_in(accounts: &Accounts, responder: &Responder) -> anyhow::Result<()> {
+    for (address, until) in accounts.signed_in_addresses().await.context("the addresses of sessions")? {
+        if let Err(error) = responder.operator_signed_in(address, until).await {
+            tracing::error!(%error, "blocks on an operator's address were not taken back");
+        }
+    }
+    Ok(())
 }
 
 /// What the HTTPS listener shows: the operator's own certificate, or one of ours. The log ports always show ours.

@@ -185,18 +185,24 @@ impl Accounts {
         rows.iter().map(info).collect()
     }
 
-    /// The addresses from which somebody is signed in now: they are never blocked.
+    /// The addresses from which somebody is signed in now, each with the end of its last session: they are never
+    /// blocked.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn signed_in_addresses(&self) -> Result<Vec<IpAddr>, AccountError> {
+    pub async fn signed_in_addresses(&self) -> Result<Vec<(IpAddr, Timestamp)>, AccountError> {
         let now = self.now();
-        let statement = "SELECT DISTINCT address FROM account_session WHERE ends_ns > $1 AND seen_ns >= $2";
-        let rows = sqlx::query_scalar::<_, String>(statement)
-            .bind(now.nanos())
-            .bind(now.minus(self.settings.session_idle).nanos());
+        let statement = "SELECT address, MAX(ends_ns) AS ends_ns FROM account_session \
+                         WHERE ends_ns > $1 AND seen_ns >= $2 GROUP BY address";
+        let rows = sqlx::query(statement).bind(now.nanos()).bind(now.minus(self.settings.session_idle).nanos());
         let rows = rows.fetch_all(self.store.pool()).await.map_err(storing)?;
-        Ok(rows.iter().filter_map(|address| address.parse().ok()).collect())
+        let mut addresses = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if let Ok(address) = row.try_get::<String, _>("address").map_err(storing)?.parse() {
+                addresses.push((address, time(row, "ends_ns")?));
+            }
+        }
+        Ok(addresses)
     }
 
     /// Starts a session. With `password` it starts only while that is still the account's stored hash, so that a

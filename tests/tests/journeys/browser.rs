@@ -30,11 +30,7 @@ fn an_analyst_triages_in_chromium() {
     for (key, name, role) in
         [("tier1", "tu", "analyst-tier1"), ("tier2", "lan", "analyst-tier2"), ("lead", "minh", "soc-lead")]
     {
-        let mut add = server.command(&["user", "add", name, "--role", role]);
-        add.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
-        let mut child = add.spawn().unwrap();
-        std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{password}\n").as_bytes()).unwrap();
-        assert!(child.wait().unwrap().success());
+        server.user_with_password(name, role, password).unwrap();
         users[key] = json!({ "name": name, "password": password });
     }
     let users_file = server.path("users.json");

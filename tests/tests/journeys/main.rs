@@ -8,5 +8,6 @@ mod counts;
 mod crash;
 mod full_spool;
 mod ledger;
+mod operators;
 mod readiness;
 mod rsyslog;

@@ -14,7 +14,7 @@ async fn a_session_has_a_beginning_and_an_end() {
         for wrong in ["", "x", token.expose(), &session.csrf[1..], &session.csrf.to_uppercase()] {
             assert!(!found.csrf_matches(wrong));
         }
-        assert_eq!(house.accounts.signed_in_addresses().await.unwrap(), [here()]);
+        assert_eq!(house.accounts.signed_in_addresses().await.unwrap(), [(here(), session.ends)]);
         for bad in ["", "mss_x", session.csrf.as_str(), &"x".repeat(10_000)] {
             assert!(matches!(house.accounts.session(bad).await, Err(AccountError::NotSignedIn)));
         }
