@@ -1,5 +1,7 @@
 //! What MetroSOC tells about itself: structured log lines, `/metrics`, and OTLP traces and metrics when configured.
 
+mod kept;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -11,11 +13,17 @@ use opentelemetry_otlp::{MetricExporter, Protocol, SpanExporter, WithExportConfi
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::{LogFormat, Telemetry};
+use kept::Kept;
+
+/// Our own crates, whose spans are the traces: what the libraries below them do is no step of ours.
+const TRACED: [&str; 7] = ["metrosoc", "collector", "detector", "policy", "pki", "responder", "ledger"];
 
 /// What must live as long as the program, so that the last spans and metrics leave at the end.
 pub struct Running {
@@ -37,8 +45,13 @@ pub fn start(settings: &Telemetry) -> anyhow::Result<Running> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().boxed(),
     };
-    let spans = tracer.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("metrosoc")));
-    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().context("starting the log")?;
+    // Traces leave whatever the level of the log lines is.
+    let traced = Targets::new().with_targets(TRACED.map(|name| (name, Level::DEBUG)));
+    let spans = tracer
+        .as_ref()
+        .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("metrosoc")).with_filter(traced));
+    let lines = lines.with_filter(filter);
+    tracing_subscriber::registry().with(lines).with(spans).try_init().context("starting the log")?;
     let (prometheus, meter) = recorders(settings)?;
     Ok(Running { prometheus, tracer, meter })
 }
@@ -102,7 +115,7 @@ fn recorders(settings: &Telemetry) -> anyhow::Result<(PrometheusHandle, Option<S
     let (provider, otlp) = OtlpRecorder::builder("metrosoc")
         .with_meter_provider(|builder| builder.with_resource(resource()).with_reader(reader))
         .build();
-    let both = FanoutBuilder::default().add_recorder(recorder).add_recorder(otlp).build();
+    let both = FanoutBuilder::default().add_recorder(recorder).add_recorder(Kept::new(otlp)).build();
     metrics::set_global_recorder(both).ok().context("starting metrics")?;
     Ok((handle, Some(provider)))
 }

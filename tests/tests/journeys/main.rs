@@ -9,5 +9,6 @@ mod crash;
 mod full_spool;
 mod ledger;
 mod operators;
+mod otlp;
 mod readiness;
 mod rsyslog;
