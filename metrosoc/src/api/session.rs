@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ::policy::AccountError;
 use ::policy::account::{Session, SignedIn};
 use axum::Json;
 use axum::extract::{ConnectInfo, State};
@@ -37,6 +38,12 @@ pub struct CodeForm {
     password: Secret<String>,
 }
 
+impl CodeForm {
+    fn code(&self) -> &str {
+        self.code.expose().trim()
+    }
+}
+
 /// Reads text into a [`Secret`].
 pub fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret<String>, D::Error> {
     String::deserialize(deserializer).map(Secret::new)
@@ -55,12 +62,12 @@ pub async fn set_up(
     headers: HeaderMap,
     Body(form): Body<CodeForm>,
 ) -> Result<Response, Problem> {
-    same_origin(&headers)?;
-    let code = form.code.expose().trim().to_owned();
-    let made = app.accounts.set_up(&code, &form.name, form.password, remote.address()).await;
-    let signed_in = made.map_err(|error| account_problem(&error))?;
-    crate::serve::first_code::forget(&app.data);
-    Ok(signed_in_answer(&app, signed_in, &remote).await)
+    let made = async {
+        let signed_in = app.accounts.set_up(form.code(), &form.name, form.password.clone(), remote.address()).await?;
+        crate::serve::first_code::forget(&app.data);
+        Ok(signed_in)
+    };
+    enter(&app, &remote, &headers, made).await
 }
 
 /// `POST /api/v1/recover`
@@ -70,11 +77,8 @@ pub async fn recover(
     headers: HeaderMap,
     Body(form): Body<CodeForm>,
 ) -> Result<Response, Problem> {
-    same_origin(&headers)?;
-    let code = form.code.expose().trim().to_owned();
-    let recovered = app.accounts.recover(&form.name, &code, form.password, remote.address()).await;
-    let signed_in = recovered.map_err(|error| account_problem(&error))?;
-    Ok(signed_in_answer(&app, signed_in, &remote).await)
+    let recovered = app.accounts.recover(&form.name, form.code(), form.password.clone(), remote.address());
+    enter(&app, &remote, &headers, recovered).await
 }
 
 /// `POST /api/v1/session`
@@ -84,10 +88,8 @@ pub async fn sign_in(
     headers: HeaderMap,
     Body(credentials): Body<Credentials>,
 ) -> Result<Response, Problem> {
-    same_origin(&headers)?;
-    let signed_in = app.accounts.sign_in(&credentials.name, credentials.password, remote.address()).await;
-    let signed_in = signed_in.map_err(|error| account_problem(&error))?;
-    Ok(signed_in_answer(&app, signed_in, &remote).await)
+    let signed_in = app.accounts.sign_in(&credentials.name, credentials.password, remote.address());
+    enter(&app, &remote, &headers, signed_in).await
 }
 
 /// `GET /api/v1/session`
@@ -117,15 +119,23 @@ fn same_origin(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// However somebody signed in: the own address is protected from blocks, and the cookie is set.
-async fn signed_in_answer(app: &App, signed_in: SignedIn, remote: &Remote) -> Response {
+/// However somebody signs in: not from another origin's page, the own address is protected from blocks, and the cookie
+/// is set. Nothing of `signing_in` happens before the first of these.
+async fn enter(
+    app: &App,
+    remote: &Remote,
+    headers: &HeaderMap,
+    signing_in: impl Future<Output = Result<SignedIn, AccountError>>,
+) -> Result<Response, Problem> {
+    same_origin(headers)?;
+    let signed_in = signing_in.await.map_err(|error| account_problem(&error))?;
     if let Err(error) = app.responder.operator_signed_in(remote.address(), signed_in.session.ends).await {
         tracing::error!(%error, "blocks on an operator's address were not taken back");
     }
     let seconds = signed_in.session.ends.since(app.clock.now()).as_secs();
     let mut response = Json(about(app, &signed_in.session)).into_response();
     set_cookie(&mut response, signed_in.token.expose(), seconds);
-    response
+    Ok(response)
 }
 
 fn about(app: &App, session: &Session) -> Value {
