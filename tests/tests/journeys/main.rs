@@ -10,5 +10,6 @@ mod full_spool;
 mod ledger;
 mod operators;
 mod otlp;
+mod paths;
 mod readiness;
 mod rsyslog;
