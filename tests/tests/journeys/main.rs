@@ -4,6 +4,7 @@
 mod access;
 mod bad_input;
 mod browser;
+mod bulk;
 mod counts;
 mod crash;
 mod full_spool;
