@@ -13,4 +13,5 @@ mod operators;
 mod otlp;
 mod paths;
 mod readiness;
+mod reload;
 mod rsyslog;

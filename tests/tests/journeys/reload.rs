@@ -1,0 +1,130 @@
+//! SIGHUP brings in new rules, a new policy and a new certificate while the server runs; what cannot be read leaves the
+//! old in force.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use serde_json::json;
+use tests::{Api, Role, Server, Setup, repository, wait_for};
+
+const LISTEN: &str = "listen = \"[::]:0\"";
+const SYSLOG: &str = "[syslog]\nudp = \"\"\ntcp = \"\"\ntls = \"\"\n";
+
+const RULE: &str = "title: A word nobody says
+id: 5a3c1f7e-2f0e-4d55-9d4e-0c8a6b1d2e3f
+status: test
+logsource:
+    product: linux
+detection:
+    selection:
+        message|contains: xyzzy
+    condition: selection
+level: high
+";
+
+/// A certificate for `localhost` from a CA of its own; gives the CA, PEM.
+fn certificate(folder: &Path) -> String {
+    let ca_key = KeyPair::generate().unwrap();
+    let mut ca = CertificateParams::new(Vec::new()).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_pem = ca.self_signed(&ca_key).unwrap().pem();
+    let key = KeyPair::generate().unwrap();
+    let issuer = Issuer::new(ca, ca_key);
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+    std::fs::write(folder.join("https.pem"), leaf.pem()).unwrap();
+    write_key(folder, &key.serialize_pem());
+    ca_pem
+}
+
+fn write_key(folder: &Path, pem: &str) {
+    let path = folder.join("https.key.pem");
+    std::fs::write(&path, pem).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn hang_up(server: &Server) {
+    let before = server.log().matches("reloaded").count();
+    tests::run(Command::new("kill").args(["-HUP", &server.pid().to_string()])).unwrap();
+    wait_for("reloaded", 20, || Ok((server.log().matches("reloaded").count() > before).then_some(()))).unwrap();
+}
+
+/// Whether a new connection is believed by who trusts `roots` alone.
+fn believed(server: &Server, roots: &str) -> bool {
+    let api = Api::new(server.port("https"), roots, None).unwrap();
+    api.get("/healthz").is_ok_and(|(status, _)| status == 200)
+}
+
+fn has_rule(api: &Api) -> bool {
+    let (status, answer) = api.get("/api/v1/rules").unwrap();
+    assert_eq!(status, 200, "{answer}");
+    answer.to_string().contains("A word nobody says")
+}
+
+#[test]
+fn rules_policy_and_certificate_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (rules, policy) = (folder.path().join("rules"), folder.path().join("policy"));
+    std::fs::create_dir_all(&rules).unwrap();
+    tests::run(Command::new("cp").arg("-r").arg(repository().join("rules/policy")).arg(&policy)).unwrap();
+    let first = certificate(folder.path());
+    let config = format!(
+        "[https]\n{LISTEN}\ncertificate = \"{0}/https.pem\"\nkey = \"{0}/https.key.pem\"\n{SYSLOG}\
+         [rules]\npaths = [\"{0}/rules\"]\n[policy]\npath = \"{0}/policy\"\n",
+        folder.path().display()
+    );
+    let server = Server::start(&Setup { config, ..Setup::default() }).unwrap();
+    assert!(believed(&server, &first), "the operator's certificate is shown");
+    assert!(!believed(&server, server.roots()), "and ours is not");
+    let token = server.token("lead", Role("soc-lead", None)).unwrap();
+    let lead = Api::new(server.port("https"), &first, Some(token.clone())).unwrap();
+    assert!(!has_rule(&lead));
+    assert_eq!(lead.count("*").unwrap(), 0);
+
+    // All three change at once.
+    std::fs::write(rules.join("xyzzy.yml"), RULE).unwrap();
+    let csv = policy.join("policy.csv");
+    let old_policy = std::fs::read_to_string(&csv).unwrap();
+    let denied = "p, soc-lead, none, events, any, any, deny\n";
+    std::fs::write(&csv, format!("{old_policy}\n{denied}")).unwrap();
+    let second = certificate(folder.path());
+    hang_up(&server);
+    assert!(believed(&server, &second), "the new certificate is shown");
+    assert!(!believed(&server, &first), "and the old one is not");
+    let lead = Api::new(server.port("https"), &second, Some(token.clone())).unwrap();
+    assert!(has_rule(&lead));
+    assert_eq!(lead.post("/api/v1/search", &json!({ "query": "*" })).unwrap().0, 403);
+
+    // The new rule matches what comes from now on.
+    let file = server.path("app.log");
+    std::fs::write(&file, "<86>1 2026-11-03T00:00:01Z srv-1 app 10 - - somebody said xyzzy\n").unwrap();
+    server.cli(&["import", &file.display().to_string()]).unwrap();
+    wait_for("an alert of the new rule", 20, || {
+        let (_, answer) = lead.get("/api/v1/alerts")?;
+        Ok(answer["alerts"].as_array().is_some_and(|alerts| alerts.len() == 1).then_some(()))
+    })
+    .unwrap();
+
+    // None of the three can be read: what is in force stays, and the log says what is wrong.
+    std::fs::write(&csv, "p, soc-lead, everywhere, events\n").unwrap();
+    write_key(folder.path(), "no key");
+    std::fs::write(rules.join("broken.yml"), "title: [\n").unwrap();
+    hang_up(&server);
+    assert!(believed(&server, &second), "a certificate without its key is not taken");
+    assert_eq!(lead.post("/api/v1/search", &json!({ "query": "*" })).unwrap().0, 403);
+    assert!(has_rule(&lead));
+    let log = server.log();
+    for told in ["policy: ", "certificate: ", "rule rejected"] {
+        assert!(log.contains(told), "{told}");
+    }
+    let (_, rejected) = lead.get("/api/v1/rules/rejected").unwrap();
+    assert!(rejected.to_string().contains("broken.yml"), "{rejected}");
+
+    // Put right again, the same signal is enough.
+    std::fs::write(&csv, old_policy).unwrap();
+    let third = certificate(folder.path());
+    hang_up(&server);
+    let lead = Api::new(server.port("https"), &third, Some(token)).unwrap();
+    assert_eq!(lead.count("xyzzy").unwrap(), 1);
+}
