@@ -12,6 +12,7 @@ mod ledger;
 mod operators;
 mod otlp;
 mod paths;
+mod postgres;
 mod readiness;
 mod reload;
 mod rsyslog;
