@@ -9,6 +9,7 @@ mod counts;
 mod crash;
 mod full_spool;
 mod ledger;
+mod loggen;
 mod operators;
 mod otlp;
 mod paths;
