@@ -5,7 +5,7 @@ use tests::{Role, Server, Setup};
 
 const SITES: &str = "hcm-a,Site A,agency-a,dc1,\n";
 /// Lines of about 1 KiB; together several times what the spool holds.
-const LINES: usize = 20_000;
+const LINES: usize = 10_000;
 const MIB: usize = 1024 * 1024;
 
 #[test]

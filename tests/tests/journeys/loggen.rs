@@ -8,7 +8,7 @@ use tests::{Api, Role, Server, Setup, has, lines_of_zst, repository, shared, wai
 
 const SITES: &str = "hcm-load,Phường Tải,p-tai,dc1,127.0.0.1/32 ::1/128\n";
 /// Messages that loggen makes itself, in frames that begin with their length (RFC 6587, octet counting).
-const FRAMED: u64 = 20_000;
+const FRAMED: u64 = 5_000;
 
 /// loggen as `scripts/install-test-parts` unpacks it, or the installed one; `None`, with a loud word, without either.
 fn loggen() -> Option<Command> {
