@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use detector::sigma::{FieldMap, RuleSet, RuleSource};
+use detector::sigma::{FieldMap, RuleSet, RuleSource, Scratch};
 use event::Event;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -30,8 +30,10 @@ fn main() -> Outcome<()> {
     let events = parse(&text(events)?)?;
     let start = cpu_secs()?;
     let mut found = BTreeSet::new();
+    let mut scratch = Scratch::default();
     for (line, event) in events.iter().enumerate() {
-        found.extend(set.evaluate(event).into_iter().map(|matched| (line, matched.rule.id().to_string())));
+        found
+            .extend(set.evaluate(event, &mut scratch).into_iter().map(|matched| (line, matched.rule.id().to_string())));
     }
     let took = cpu_secs()? - start;
     let rate = events.len() as f64 / took;

@@ -41,6 +41,26 @@ pub enum DetectorError {
         /// The id that was asked for.
         id: String,
     },
+    /// An exception that hides too much or says too little.
+    #[error("exception cannot be used: {reason}")]
+    UnusableException {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// No such exception.
+    #[error("exception `{id}` does not exist")]
+    NoSuchException {
+        /// The id that was asked for.
+        id: String,
+    },
+    /// A stored exception cannot be read back.
+    #[error("stored exception `{id}` cannot be read: {reason}")]
+    StoredException {
+        /// The exception.
+        id: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A question or a change that makes no sense.
     #[error("{what} `{text}`: {reason}")]
     Unusable {

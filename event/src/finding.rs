@@ -64,7 +64,7 @@ pub struct RuleRef {
 pub struct Finding {
     /// The rule.
     pub rule: RuleRef,
-    /// The event.
+    /// The event; of a correlation the one at which it was decided, which need not be part of it.
     pub event: EventId,
     /// The event's time.
     pub time: Timestamp,
@@ -72,6 +72,17 @@ pub struct Finding {
     pub entities: Entities,
     /// How the event's site is known; automatic actions need proof.
     pub known_by: KnownBy,
-    /// The selections that were true, in the rule's own names.
+    /// The selections that were true, in the rule's own names; of a correlation, its value and group.
     pub matched: Vec<String>,
+    /// The events that took part in a correlation, oldest first, at most 100; nothing for a rule about one event.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<EventId>,
+}
+
+impl Finding {
+    /// The events that it is about, oldest first.
+    pub fn events(&self) -> impl Iterator<Item = EventId> + '_ {
+        let own = self.related.is_empty().then_some(self.event);
+        self.related.iter().copied().chain(own)
+    }
 }

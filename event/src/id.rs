@@ -100,6 +100,11 @@ text_id!(
     "alert id"
 );
 text_id!(
+    /// One exception: a decision to hide findings.
+    ExceptionId,
+    "exception id"
+);
+text_id!(
     /// One case.
     CaseId,
     "case id"

@@ -24,7 +24,7 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{EventFull, IdError, TimeError};
 pub use event::{Event, FIELDS_MAX, Mark, TEXT_BYTES_MAX};
 pub use finding::{Finding, Level, RuleRef};
-pub use id::{AgencyId, AlertId, CaseId, EventId, PlanId, RuleId, SiteId, SourceId, UserName};
+pub use id::{AgencyId, AlertId, CaseId, EventId, ExceptionId, PlanId, RuleId, SiteId, SourceId, UserName};
 pub use permit::{Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Scope, Subject, Visibility};
 pub use signer::Signer;
 pub use site::{Agency, Site};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use event::{Alert, AlertId, AlertStatus, Finding, Timestamp, Trigger};
+use event::{Alert, AlertId, AlertStatus, EventId, Finding, Timestamp, Trigger};
 use ring::digest::{SHA256, digest};
 use store::Tx;
 
@@ -95,7 +95,7 @@ fn first(key: &str, finding: &Finding, now: Timestamp) -> Result<Alert, Detector
         created: now,
         updated: now,
         entities: finding.entities.clone(),
-        events: vec![finding.event],
+        events: finding.events().collect(),
         authenticated: finding.known_by.authenticated(),
     })
 }
@@ -119,12 +119,18 @@ fn grow(alert: &mut Alert, finding: &Finding, now: Timestamp) {
     old.user = old.user.take().or_else(|| new.user.clone());
     old.source_ip = old.source_ip.or(new.source_ip);
     old.destination_ip = old.destination_ip.or(new.destination_ip);
-    if alert.events.last() != Some(&finding.event) {
-        if alert.events.len() >= 2 * EVENTS_KEPT {
-            alert.events.remove(EVENTS_KEPT);
-        }
-        alert.events.push(finding.event);
+    finding.events().for_each(|id| keep(alert, id));
+}
+
+/// The first ids stay, and the last.
+fn keep(alert: &mut Alert, id: EventId) {
+    if alert.events.contains(&id) {
+        return;
     }
+    if alert.events.len() >= 2 * EVENTS_KEPT {
+        alert.events.remove(EVENTS_KEPT);
+    }
+    alert.events.push(id);
 }
 
 fn trigger(alert: &Alert, now: Timestamp) -> Trigger {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{Clock, EventId, Finding, Trigger};
-use store::Store;
+use store::{Store, Tx};
 
 pub use change::AlertChange;
 pub use list::{AlertPage, AlertQuery, HistoryEntry};
@@ -70,8 +70,32 @@ impl Alerts {
             tx.rollback().await?;
             return Ok(Vec::new());
         }
+        let new = findings.iter().filter(|finding| finding.event >= position);
+        let triggers = self.store_in(&mut tx, new).await?;
+        tx.set_meta(POSITION, &next.to_string()).await?;
+        tx.commit().await?;
+        Ok(triggers)
+    }
+
+    /// Takes findings that time gave, not an event: correlations whose window is over. The position stays. After a crash
+    /// they may be given again and then count once more in the same alert.
+    ///
+    /// # Errors
+    /// When the store refuses; then no alert has changed.
+    pub async fn take_overdue(&self, findings: &[Finding]) -> Result<Vec<Trigger>, DetectorError> {
+        let mut tx = self.store.begin().await?;
+        let triggers = self.store_in(&mut tx, findings.iter()).await?;
+        tx.commit().await?;
+        Ok(triggers)
+    }
+
+    async fn store_in<'f>(
+        &self,
+        tx: &mut Tx,
+        findings: impl Iterator<Item = &'f Finding>,
+    ) -> Result<Vec<Trigger>, DetectorError> {
         let mut groups: Vec<Group> = Vec::new();
-        for finding in findings.iter().filter(|finding| finding.event >= position) {
+        for finding in findings {
             let key = key_of(finding);
             match groups.iter_mut().find(|group| group.key == key) {
                 Some(group) => group.findings.push(finding),
@@ -80,10 +104,8 @@ impl Alerts {
         }
         let mut triggers = Vec::new();
         for group in groups {
-            triggers.extend(group.store(&mut tx, self.window, self.clock.now()).await?);
+            triggers.extend(group.store(tx, self.window, self.clock.now()).await?);
         }
-        tx.set_meta(POSITION, &next.to_string()).await?;
-        tx.commit().await?;
         Ok(triggers)
     }
 }

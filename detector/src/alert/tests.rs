@@ -14,6 +14,7 @@ use super::*;
 
 fn finding(event: u64, rule: &str, site: &str, source: &str, secs: i64) -> Finding {
     Finding {
+        related: Vec::new(),
         rule: RuleRef {
             id: RuleId::new(rule).unwrap(),
             title: format!("Rule 100% {rule}"),

@@ -20,13 +20,7 @@ impl Collection {
             return Err(format!("is {}, not a map of a rule's keys", node.kind()));
         };
         let action = node.get("action").and_then(Node::scalar);
-        let is_correlation = entries.iter().any(|(key, _)| key == "correlation");
-        if is_correlation {
-            return Err("correlations come later: this build evaluates single events".to_owned());
-        }
-        if node.get("filter").is_some() && node.get("detection").is_none() {
-            return Err("filters come later: this build applies no `filter` documents".to_owned());
-        }
+        let is_rule = !entries.iter().any(|(key, _)| key == "correlation" || key == "filter");
         match action.as_deref() {
             None => {}
             Some("global") => {
@@ -47,11 +41,12 @@ impl Collection {
                 return Err(format!("unknown action `{other}`{}", suggestion(other, &["global", "reset", "repeat"])));
             }
         }
-        let whole = match &self.global {
-            Some(global) => merged(global.clone(), node),
-            None => node,
-        };
-        Ok(Some(self.keep(whole)))
+        Ok(Some(match &self.global {
+            // Correlations and filters have a log source and conditions of their own.
+            _ if !is_rule => node,
+            Some(global) => self.keep(merged(global.clone(), node)),
+            None => self.keep(node),
+        }))
     }
 
     fn keep(&mut self, node: Node) -> Node {

@@ -1,5 +1,6 @@
 //! A search identifier: maps joined by `and`, lists joined by `or`, keywords.
 
+use super::label::Label;
 use super::modifier::Modifiers;
 use super::value::Item;
 use super::view::{NameId, View};
@@ -71,7 +72,7 @@ fn compile(node: &Node, names_of: NamesOf<'_>, depth: usize) -> Result<Detection
         Node::Null => Err("is empty".to_owned()),
         keyword => {
             let item = Item::compile(None, &Modifiers::default(), &[keyword], names_of)?;
-            Ok(Detection::Item(item))
+            Ok(Detection::Item(item.labelled(Label::new("", &[keyword]))))
         }
     }
 }
@@ -86,7 +87,8 @@ fn field(key: &str, value: &Node, names_of: NamesOf<'_>) -> Result<Detection, St
         single => vec![single],
     };
     let names = if name.is_empty() { None } else { Some(names_of(name)) };
-    Item::compile(names, &modifiers, &values, names_of).map(Detection::Item).map_err(told)
+    let item = Item::compile(names, &modifiers, &values, names_of).map_err(told)?;
+    Ok(Detection::Item(item.labelled(Label::new(key, &values))))
 }
 
 fn one_or(mut parts: Vec<Detection>, join: fn(Vec<Detection>) -> Detection) -> Detection {

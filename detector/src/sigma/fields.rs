@@ -7,7 +7,12 @@ use super::logsource::LogSource;
 use super::yaml::{self, Node};
 use crate::DetectorError;
 
-const EMBEDDED: &str = include_str!("../../../rules/pipelines/ecs.yml");
+/// The files of the shipped map, which make one together.
+const EMBEDDED: [(&str, &str); 3] = [
+    ("rules/pipelines/ecs.yml", include_str!("../../../rules/pipelines/ecs.yml")),
+    ("rules/pipelines/network.yml", include_str!("../../../rules/pipelines/network.yml")),
+    ("rules/pipelines/cloud.yml", include_str!("../../../rules/pipelines/cloud.yml")),
+];
 
 /// Sigma's names to ours, by log source.
 #[derive(Debug, Clone, Default)]
@@ -21,12 +26,16 @@ struct Mapping {
 }
 
 impl FieldMap {
-    /// The map that the product ships, `rules/pipelines/ecs.yml`.
+    /// The map that the product ships: `ecs.yml`, `network.yml` and `cloud.yml` of `rules/pipelines/`.
     ///
     /// # Errors
-    /// [`DetectorError::FieldMap`] when the shipped file is broken, which a test excludes.
+    /// [`DetectorError::FieldMap`] when a shipped file is broken, which a test excludes.
     pub fn embedded() -> Result<Self, DetectorError> {
-        Self::parse("rules/pipelines/ecs.yml", EMBEDDED)
+        let mut whole = Self::default();
+        for (path, text) in EMBEDDED {
+            whole.0.extend(Self::parse(path, text)?.0);
+        }
+        Ok(whole)
     }
 
     /// Reads a map; `path` is named in errors.
@@ -64,6 +73,12 @@ impl FieldMap {
             names.push(format!("winlog.user_data.{field}"));
         }
         names
+    }
+
+    /// Whether it names `field` for rules of `logsource`.
+    pub(crate) fn has(&self, logsource: &LogSource, field: &str) -> bool {
+        let mut mapped = self.0.iter().filter(|mapping| mapping.is_for(logsource)).flat_map(|mapping| &mapping.names);
+        mapped.any(|(own, _)| own == field)
     }
 }
 
@@ -123,6 +138,32 @@ mod tests {
         let names = map.candidates(&start, "Image");
         assert_eq!(names[..3], ["Image", "winlog.event_data.Image", "NewProcessName"]);
         assert!(names.contains(&"process.executable".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn every_shipped_file_is_in_the_map() {
+        let map = FieldMap::embedded().unwrap();
+        let check = |product: &str, category: &str, service: &str, field: &str, expected: &str, is_mapped: bool| {
+            let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let logsource = LogSource { product: part(product), category: part(category), service: part(service) };
+            let names = map.candidates(&logsource, field);
+            assert_eq!(names.iter().any(|name| name == expected), is_mapped, "{logsource} {field}: {names:?}");
+        };
+        check("windows", "file_event", "", "TargetFilename", "file.path", true);
+        check("windows", "registry_set", "", "Details", "registry.data.strings", true);
+        check("windows", "process_creation", "", "IntegrityLevel", "MandatoryLabel", true);
+        check("linux", "", "auditd", "a5", "auditd.log.a5", true);
+        check("", "firewall", "", "dst_port", "destination.port", true);
+        check("zeek", "", "kerberos", "cipher", "zeek.kerberos.cipher", true);
+        check("zeek", "", "dns", "cipher", "zeek.kerberos.cipher", false);
+        check("azure", "", "signinlogs", "ResultType", "azure.signinlogs.result_type", true);
+        check("gcp", "", "gcp.audit", "gcp.audit.method_name", "event.action", true);
+        check("okta", "", "okta", "eventType", "event.action", true);
+        // ECS copies that were made of another field must not answer.
+        check("windows", "", "security", "TargetUserName", "user.name", false);
+        check("windows", "", "security", "IpAddress", "source.ip", false);
+        check("windows", "process_access", "", "Image", "process.executable", false);
+        check("windows", "registry_set", "", "User", "user.name", false);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub fn finding_of(event: &Event, found: &Match<'_>) -> Finding {
         entities: entities_of(event),
         known_by: event.origin.as_ref().map_or(KnownBy::Unknown, |origin| origin.known_by),
         matched: found.matched.clone(),
+        related: Vec::new(),
     }
 }
 

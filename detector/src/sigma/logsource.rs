@@ -4,9 +4,10 @@
 //! event alone. A rule runs on an event when each part that the rule names is equal in one triple of the event's set:
 //! a part that the event lacks does not match, "no contradiction" is not enough.
 
-use std::borrow::Cow;
 use std::fmt;
 
+use bumpalo::collections::{String as BumpString, Vec as BumpVec};
+use bumpalo::{Bump, vec as bump_vec};
 use event::{Event, Value};
 
 use super::windows;
@@ -46,51 +47,70 @@ impl fmt::Display for LogSource {
 }
 
 /// One triple of an event's set.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Source<'e> {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Source<'e> {
     /// The product.
-    pub product: Option<Cow<'e, str>>,
+    pub(crate) product: Option<&'e str>,
     /// The category.
-    pub category: Option<Cow<'e, str>>,
+    pub(crate) category: Option<&'e str>,
     /// The service.
-    pub service: Option<Cow<'e, str>>,
+    pub(crate) service: Option<&'e str>,
 }
 
 impl<'e> Source<'e> {
     pub(super) fn new(product: &'e str, category: &'e str, service: &'e str) -> Self {
-        let part = |text: &'e str| (!text.is_empty()).then_some(Cow::Borrowed(text));
+        let part = |text: &'e str| (!text.is_empty()).then_some(text);
         Self { product: part(product), category: part(category), service: part(service) }
     }
 }
 
 /// The set of log sources that an event belongs to; empty when it cannot be told.
-pub fn sources(event: &Event) -> Vec<Source<'_>> {
-    let found = windows::sources(event);
+pub fn sources_of(event: &Event) -> Vec<LogSource> {
+    let part = |part: Option<&str>| part.map(str::to_owned);
+    let bump = Bump::new();
+    let found = sources(event, &bump);
+    found
+        .iter()
+        .map(|source| LogSource {
+            product: part(source.product),
+            category: part(source.category),
+            service: part(source.service),
+        })
+        .collect()
+}
+
+/// The same as [`sources_of`], in the memory of one event.
+pub(crate) fn sources<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let found = windows::sources(event, bump);
     if !found.is_empty() {
         return found;
     }
     let dataset = event.get_str("event.dataset").unwrap_or_default();
     match dataset.split_once('.') {
-        Some(("system", _)) => linux(event, dataset),
-        Some(("auditd", _)) => vec![Source::new("linux", "", "auditd")],
+        Some(("system", _)) => linux(event, dataset, bump),
+        Some(("auditd", _)) => one(bump, "linux", "", "auditd"),
         Some((product @ ("nginx" | "apache" | "iis" | "lighttpd" | "caddy"), _)) => {
-            vec![Source::new(product, "webserver", product)]
+            one(bump, product, "webserver", product)
         }
-        Some(("squid", _)) => vec![Source::new("squid", "proxy", "squid")],
-        Some(("suricata", _)) => suricata(event),
-        Some(("iptables" | "netfilter", _)) => vec![Source::new("linux", "firewall", "iptables")],
-        Some(("zeek", service)) => zeek(service),
-        Some((product, service)) => other(event, product, service),
-        None if dataset == "cef" => security_device(event),
+        Some(("squid", _)) => one(bump, "squid", "proxy", "squid"),
+        Some(("suricata", _)) => suricata(event, bump),
+        Some(("iptables" | "netfilter", _)) => one(bump, "linux", "firewall", "iptables"),
+        Some(("zeek", service)) => zeek(service, bump),
+        Some((product, service)) => other(event, product, service, bump),
+        None if dataset == "cef" => security_device(event, bump),
         None if event.get_str("observer.vendor") == Some("Fortinet") => {
-            vec![Source::new("fortigate", "firewall", event.get_str("kv.type").unwrap_or_default())]
+            one(bump, "fortigate", "firewall", event.get_str("kv.type").unwrap_or_default())
         }
-        None => undecoded(event),
+        None => undecoded(event, bump),
     }
 }
 
+fn one<'e>(bump: &'e Bump, product: &'e str, category: &'e str, service: &'e str) -> BumpVec<'e, Source<'e>> {
+    bump_vec![in bump; Source::new(product, category, service)]
+}
+
 /// System logs of Linux machines; the service is the program that wrote the line.
-fn linux<'e>(event: &'e Event, dataset: &str) -> Vec<Source<'e>> {
+fn linux<'e>(event: &'e Event, dataset: &str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let program = event.get_str("process.name").unwrap_or_default();
     let service = match program {
         "sshd" | "sshd-session" | "sshd-auth" => "sshd",
@@ -100,7 +120,7 @@ fn linux<'e>(event: &'e Event, dataset: &str) -> Vec<Source<'e>> {
         "guacd" | "guacamole" => "guacamole",
         program => program,
     };
-    let mut set = vec![Source::new("linux", "", service)];
+    let mut set = one(bump, "linux", "", service);
     let log = if dataset == "system.auth" { "auth" } else { "syslog" };
     if log != service {
         set.push(Source::new("linux", "", log));
@@ -108,23 +128,23 @@ fn linux<'e>(event: &'e Event, dataset: &str) -> Vec<Source<'e>> {
     set
 }
 
-fn suricata(event: &Event) -> Vec<Source<'_>> {
+fn suricata<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let kind = event.get_str("suricata.eve.event_type").unwrap_or_default();
     let category = match kind {
         "alert" => "ids",
         "dns" => "dns",
         _ => "",
     };
-    vec![Source::new("suricata", category, kind)]
+    one(bump, "suricata", category, kind)
 }
 
-fn zeek(service: &str) -> Vec<Source<'_>> {
+fn zeek<'e>(service: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let category = if service == "dns" { "dns" } else { "" };
-    vec![Source::new("zeek", category, service)]
+    one(bump, "zeek", category, service)
 }
 
 /// Firewalls and other devices that speak CEF.
-fn security_device(event: &Event) -> Vec<Source<'_>> {
+fn security_device<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let product = event.get_str("observer.product").unwrap_or_default();
     let category = match event.get_str("observer.type") {
         Some("firewall") => "firewall",
@@ -138,11 +158,9 @@ fn security_device(event: &Event) -> Vec<Source<'_>> {
     let name = event.get_str("cef.name").or_else(|| event.get_str("message")).unwrap_or_default();
     let service = name.split_once(':').map_or("", |(first, _)| first);
     let service = if service.chars().all(|c| c.is_ascii_alphanumeric()) { service } else { "" };
-    let mut source = Source::new("", category, service);
-    if !product.is_empty() {
-        source.product = Some(Cow::Owned(product.to_lowercase().replace(' ', "_")));
-    }
-    vec![source]
+    let mut name = BumpString::with_capacity_in(product.len(), bump);
+    name.extend(product.chars().flat_map(char::to_lowercase).map(|c| if c == ' ' { '_' } else { c }));
+    one(bump, name.into_bump_str(), category, service)
 }
 
 fn is_firewall(name: &str) -> bool {
@@ -160,17 +178,18 @@ fn is_firewall(name: &str) -> bool {
         "pfsense",
         "opnsense",
     ];
-    let name = name.to_lowercase();
-    NAMES.iter().any(|known| name.contains(known))
+    let windows =
+        |known: &str| name.as_bytes().windows(known.len()).any(|part| part.eq_ignore_ascii_case(known.as_bytes()));
+    NAMES.iter().any(|known| windows(known))
 }
 
 /// Any other `product.service` dataset; process events of hosts by their ECS category.
-fn other<'e>(event: &'e Event, product: &'e str, service: &'e str) -> Vec<Source<'e>> {
+fn other<'e>(event: &'e Event, product: &'e str, service: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let system = event.get_str("host.os.type").or_else(|| event.get_str("host.os.family")).unwrap_or_default();
     let has = |name, wanted| event.get_all(name).any(|value| value == Value::Str(wanted));
     let mut set = match product {
-        "lgsp" => vec![Source::new("lgsp", "api_gateway", service)],
-        _ => vec![Source::new(product, "", service)],
+        "lgsp" => one(bump, "lgsp", "api_gateway", service),
+        _ => one(bump, product, "", service),
     };
     if matches!(system, "windows" | "linux" | "macos") && has("event.category", "process") && has("event.type", "start")
     {
@@ -180,23 +199,24 @@ fn other<'e>(event: &'e Event, product: &'e str, service: &'e str) -> Vec<Source
 }
 
 /// Records that no decoder of ours has named: told by the shape that their product gives them.
-fn undecoded(event: &Event) -> Vec<Source<'_>> {
+fn undecoded<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let text = |name| event.get_str(name).unwrap_or_default();
     if text("type").chars().all(|c| c.is_ascii_uppercase() || c == '_')
         && !text("type").is_empty()
         && ["msg", "a0", "exe", "syscall", "SYSCALL", "auid", "key"].iter().any(|name| event.has(name))
     {
-        return vec![Source::new("linux", "", "auditd")];
+        return one(bump, "linux", "", "auditd");
     }
     if event.has("awsRegion") && event.has("eventSource") {
-        return vec![Source::new("aws", "", "cloudtrail")];
+        return one(bump, "aws", "", "cloudtrail");
     }
     if text("kind") == "Event" && text("apiVersion").starts_with("audit.k8s.io") {
-        return vec![Source::new("kubernetes", "", "audit"), Source::new("kubernetes", "application", "audit")];
+        let plain = Source::new("kubernetes", "", "audit");
+        return bump_vec![in bump; plain, Source { category: Some("application"), ..plain }];
     }
     match event.get_str("_path") {
-        Some(service) => zeek(service),
-        None => Vec::new(),
+        Some(service) => zeek(service, bump),
+        None => BumpVec::new_in(bump),
     }
 }
 
@@ -212,18 +232,7 @@ mod tests {
                 Err(_) => event.push(name, *value).unwrap(),
             }
         }
-        let found: Vec<String> = sources(&event)
-            .into_iter()
-            .map(|source| {
-                let part = |part: Option<Cow<'_, str>>| part.map(Cow::into_owned);
-                LogSource {
-                    product: part(source.product),
-                    category: part(source.category),
-                    service: part(source.service),
-                }
-                .to_string()
-            })
-            .collect();
+        let found: Vec<String> = sources_of(&event).iter().map(LogSource::to_string).collect();
         assert_eq!(found, expected, "{fields:?}");
     }
 

@@ -1,38 +1,52 @@
 //! Sigma rules: YAML → documents → compiled rules, routed to events by log source and evaluated one by one.
 //!
-//! The files in the order of the walk: `files` reads, `yaml` bounds, `collection` completes, `rule` compiles
+//! The files in the order of the walk: `files` reads, `yaml` bounds, `collection` completes, all for `documents`; `rule` compiles
 //! (`detection`, `value`, `modifier`, `encode`, `pattern`, `time`, `condition`, `fields`),
-//! `set` routes by `logsource` (`windows`) and asks over a `view` of the event, `finding` tells the outcome.
+//! `set` asks the compiled `engine`, which routes by `logsource` (`windows`), over a `view` of the event; `finding` tells
+//! the outcome.
+//! Beside the walk: `explain` says why, by the `label` of each item; `lint` looks at rules that load; `selections` are
+//! maps of fields from elsewhere.
 
-mod check;
 mod collection;
-mod condition;
+pub(crate) mod condition;
 mod detection;
+pub(crate) mod documents;
 mod encode;
+mod engine;
+pub mod explain;
 mod fields;
-mod files;
+pub(crate) mod files;
 mod finding;
+mod label;
+pub mod lint;
 mod logsource;
 mod modifier;
 mod pattern;
-mod rule;
+pub(crate) mod rule;
+mod selections;
 mod set;
-mod suggest;
+pub(crate) mod suggest;
 mod time;
 mod value;
 mod view;
 mod windows;
-mod yaml;
+pub(crate) mod yaml;
 
-pub use check::{CheckReport, Failure, check};
+pub use documents::Rejected;
+pub use engine::Scratch;
 pub use fields::FieldMap;
 pub use files::RuleSource;
 pub use finding::{entities_of, finding_of};
-pub use logsource::{LogSource, Source, sources};
+pub use logsource::{LogSource, sources_of};
 pub use rule::Rule;
-pub use set::{Match, Rejected, RuleSet};
+pub use selections::Selections;
+pub use set::{Match, RuleSet};
 
 #[cfg(test)]
 mod corpus_tests;
+#[cfg(test)]
+mod coverage_tests;
+#[cfg(test)]
+mod reference;
 #[cfg(test)]
 mod tests;

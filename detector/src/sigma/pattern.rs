@@ -146,7 +146,12 @@ fn finder(text: &str) -> Finder<'static> {
 
 /// Lower case without regard to context, so that equal texts in different case become equal.
 pub(crate) fn lower(text: &str) -> String {
-    if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(char::to_lowercase).collect() }
+    if text.is_ascii() { text.to_ascii_lowercase() } else { lower_chars(text).collect() }
+}
+
+/// The characters of [`lower`].
+pub(crate) fn lower_chars(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// A compiled pattern.
@@ -193,6 +198,11 @@ impl Glob {
         let texts = pieces.iter().filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });
         let necessary = texts.max_by_key(|text| text.len()).map(|text| finder(text));
         Self { necessary, pieces }
+    }
+
+    /// Its pieces, in lower case unless it is cased.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     fn matches(&self, text: &str) -> bool {

@@ -21,6 +21,8 @@ const KEYS: [&str; 8] = ["title", "logsource", "detection", "level", "status", "
 pub struct Rule {
     /// What findings and alerts tell of it.
     pub reference: RuleRef,
+    /// The name by which correlations refer to it.
+    pub name: Option<String>,
     /// The file it came from, as it was given.
     pub path: String,
     /// The line of that file on which its document begins, from 1.
@@ -71,6 +73,7 @@ impl Rule {
         let text = |key| texts(key).into_iter().next().unwrap_or_default();
         Ok(Self {
             reference: read_reference(document, path, line)?,
+            name: document.get("name").and_then(Node::scalar),
             path: path.to_owned(),
             line,
             description: text("description"),
@@ -88,6 +91,21 @@ impl Rule {
     /// Its id.
     pub fn id(&self) -> &RuleId {
         &self.reference.id
+    }
+
+    /// Its search identifiers in the order written; the condition counts them from 0.
+    pub(crate) fn selections(&self) -> &[(String, Detection)] {
+        &self.selections
+    }
+
+    /// Its condition.
+    pub(crate) fn condition(&self) -> &Condition {
+        &self.condition
+    }
+
+    /// The search identifier of this number.
+    pub(super) fn selection(&self, number: usize) -> Option<&Detection> {
+        self.selections.get(number).map(|(_, detection)| detection)
     }
 
     /// Whether it matches.
@@ -123,7 +141,7 @@ fn read_reference(document: &Node, path: &str, line: usize) -> Result<RuleRef, S
 }
 
 /// A rule without an id gets one from its path: the end of the path, which tells more than its start.
-fn derived_id(path: &str, line: usize) -> Result<RuleId, String> {
+pub(crate) fn derived_id(path: &str, line: usize) -> Result<RuleId, String> {
     let safe: String =
         path.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
     let tail = safe.get(safe.len().saturating_sub(100)..).unwrap_or(&safe);

@@ -26,7 +26,7 @@ fn check(detection: &str, fields: &str, expected: bool) {
     let set = set(&rule(detection));
     assert!(set.rejected().is_empty(), "{:?}", set.rejected());
     let event = event(&format!("{{\"Channel\":\"Security\",{}", fields.trim_start_matches('{')));
-    assert_eq!(!set.evaluate(&event).is_empty(), expected, "{detection} on {fields}");
+    assert_eq!(!set.evaluate(&event, &mut Scratch::default()).is_empty(), expected, "{detection} on {fields}");
 }
 
 #[track_caller]
@@ -136,7 +136,7 @@ fn names_with_spaces_and_ecs_names_are_found() {
 fn only_rules_of_the_events_own_sources_run() {
     let yaml = "title: t\nid: t\nlogsource: {product: windows, category: registry_event}\ndetection:\n  s: {A: x}\n  condition: s\n";
     let set = set(yaml);
-    let matches = |json: &str| !set.evaluate(&event(json)).is_empty();
+    let matches = |json: &str| !set.evaluate(&event(json), &mut Scratch::default()).is_empty();
     assert!(matches(r#"{"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":13,"A":"x"}"#));
     assert!(matches(r#"{"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":"12","A":"x"}"#));
     assert!(!matches(r#"{"Channel":"Microsoft-Windows-Sysmon/Operational","EventID":1,"A":"x"}"#));
@@ -163,7 +163,6 @@ fn a_bad_rule_is_refused_alone_and_told() {
     refused(&rule("s: {A: x}\ncondtion: s"), "did you mean `condition`");
     refused(&rule("s: {A: x, A: y}\ncondition: s"), "stands twice");
     refused("title: t\nlogsource: {definition: x}\ndetection: {s: {A: x}, condition: s}\n", "neither `product`");
-    refused("title: t\ncorrelation: {type: event_count}\n", "correlations come later");
     refused("- a\n- b\n", "is a list, not a map");
     refused(
         "title: t\nlevel: hgih\nlogsource: {product: x}\ndetection: {s: {A: x}, condition: s}\n",
@@ -181,7 +180,7 @@ fn collections_inherit() {
     );
     assert_eq!(set.rules().len(), 3, "{:?}", set.rejected());
     assert_eq!(set.rejected().len(), 1);
-    let matched = set.evaluate(&event(r#"{"Channel":"x","A":"y","B":"z"}"#));
+    let matched = set.evaluate(&event(r#"{"Channel":"x","A":"y","B":"z"}"#), &mut Scratch::default());
     assert_eq!(matched.iter().map(|found| found.rule.id().as_str()).collect::<Vec<_>>(), ["b", "c"]);
     assert_eq!(matched[0].matched, ["s"]);
 }
@@ -192,7 +191,7 @@ fn a_finding_names_who_was_involved() {
     let event = event(
         r#"{"Channel":"Security","A":"x","Computer":"DC-01","TargetUserName":"-","SubjectUserName":"lan","IpAddress":"::ffff:10.1.1.1"}"#,
     );
-    let finding = finding_of(&event, &set.evaluate(&event)[0]);
+    let finding = finding_of(&event, &set.evaluate(&event, &mut Scratch::default())[0]);
     assert_eq!(finding.entities.host.as_deref(), Some("DC-01"));
     assert_eq!(finding.entities.user.as_deref(), Some("lan"));
     assert_eq!(finding.entities.source_ip, Some("10.1.1.1".parse().unwrap()));
@@ -210,7 +209,7 @@ fn large_events_are_bounded() {
     event.push("Channel", "Security").unwrap();
     event.push("A", "a".repeat(1_000_000).as_str()).unwrap();
     while event.push("Filler", "xaxbxc").is_ok() {}
-    assert_eq!(set.evaluate(&event).len(), 1);
+    assert_eq!(set.evaluate(&event, &mut Scratch::default()).len(), 1);
 }
 
 proptest! {
@@ -234,6 +233,6 @@ proptest! {
         let mut event = Event::new();
         event.push("Channel", "Security").unwrap();
         event.push("A", given.as_str()).unwrap();
-        set.evaluate(&event);
+        set.evaluate(&event, &mut Scratch::default());
     }
 }

@@ -1,6 +1,11 @@
 //! Parts of a date, read from the text as it stands: Sigma converts neither zones nor forms.
+//!
+//! The event's own `@timestamp` alone is taken in the city's zone: we write it in UTC whatever the sender's zone was, so
+//! "as it stands" would mean nothing, and a rule about the night means the city's.
 
+use jiff::Timestamp;
 use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::modifier::TimePart;
 
@@ -17,6 +22,14 @@ impl Moment {
         // A negative offset: a `-` behind the time of day.
         let end = text.get(11..).and_then(|time| time.find('-')).map_or(text.len(), |at| at + 11);
         text.get(..end)?.trim().parse().ok().map(Self)
+    }
+
+    /// Reads an instant in `zone`; a date without an offset as it stands.
+    pub(crate) fn read_in(text: &str, zone: &TimeZone) -> Option<Self> {
+        match text.trim().parse::<Timestamp>() {
+            Ok(instant) => Some(Self(zone.to_datetime(instant))),
+            Err(_) => Self::read(text),
+        }
     }
 
     /// The part as a number.
@@ -43,6 +56,16 @@ mod tests {
 
     fn check(text: &str, part: TimePart, expected: Option<f64>) {
         assert_eq!(Moment::read(text).and_then(|moment| moment.part(part)), expected, "{text}");
+    }
+
+    #[test]
+    fn an_instant_is_taken_in_the_zone_that_is_asked_for() {
+        let zone = TimeZone::fixed(jiff::tz::offset(7));
+        let hour = |text: &str| Moment::read_in(text, &zone).and_then(|moment| moment.part(TimePart::Hour));
+        assert_eq!(hour("2026-11-03T22:15:00Z"), Some(5.0));
+        assert_eq!(hour("2026-11-03T22:15:00+07:00"), Some(22.0));
+        assert_eq!(hour("2026-11-03T22:15:00"), Some(22.0));
+        assert_eq!(hour("tonight"), None);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use regex::{Regex, RegexBuilder};
 
 use super::encode::transformed;
+use super::label::Label;
 use super::modifier::{Kind, Modifiers, Order, Place, TimePart};
 use super::pattern::{Pattern, TextMatcher};
 use super::time::{self, Moment};
@@ -27,11 +28,13 @@ pub(crate) struct Item {
     all: bool,
     cased: bool,
     negated: bool,
+    /// How the rule writes it.
+    label: Label,
 }
 
 /// What one value of the rule asks of a field.
 #[derive(Debug, Clone)]
-enum Test {
+pub(super) enum Test {
     Text(TextMatcher),
     Null,
     Exists(bool),
@@ -63,17 +66,57 @@ impl Item {
         for value in values {
             compile_value(is_keyword, modifiers, value, names_of, &mut tests)?;
         }
-        Ok(Self { names, tests, all: modifiers.all, cased: modifiers.cased, negated: modifiers.negated })
+        let (all, cased, negated) = (modifiers.all, modifiers.cased, modifiers.negated);
+        Ok(Self { names, tests, all, cased, negated, label: Label::default() })
     }
 
     /// Whether the event's field has one of the values, or all where all are asked.
     pub(crate) fn matches(&self, view: &View<'_>) -> bool {
-        let holds = |test: &Test| match &self.names {
-            Some(names) => self.field_has(test, view, view.values(names)),
-            None => view.own_text().any(|entry| self.fits(test, view, entry)),
-        };
+        let holds = |test: &Test| self.holds(test, view);
         let found = if self.all { self.tests.iter().all(holds) } else { self.tests.iter().any(holds) };
         found != self.negated
+    }
+
+    /// With the text that the rule has for it, one value a test.
+    pub(crate) fn labelled(self, label: Label) -> Self {
+        Self { label, ..self }
+    }
+
+    /// How the rule writes it.
+    pub(crate) fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// The names under which an event may have the field, best first; `None` for keywords.
+    pub(crate) fn names(&self) -> Option<&[NameId]> {
+        self.names.as_deref()
+    }
+
+    /// What its values ask.
+    pub(super) fn tests(&self) -> &[Test] {
+        &self.tests
+    }
+
+    /// Whether every value must be found, not one.
+    pub(crate) fn is_all(&self) -> bool {
+        self.all
+    }
+
+    /// Whether the opposite is meant.
+    pub(crate) fn is_negated(&self) -> bool {
+        self.negated
+    }
+
+    /// Whether the event has the value of this number, counted from 0 in the rule's order; `neq` is not applied.
+    pub(crate) fn value_holds(&self, number: usize, view: &View<'_>) -> bool {
+        self.tests.get(number).is_some_and(|test| self.holds(test, view))
+    }
+
+    fn holds(&self, test: &Test, view: &View<'_>) -> bool {
+        match &self.names {
+            Some(names) => self.field_has(test, view, view.values(names)),
+            None => view.own_text().any(|entry| self.fits(test, view, entry)),
+        }
     }
 
     /// How dear it is to ask, so that cheap items are asked first.
@@ -92,7 +135,7 @@ impl Item {
         if self.names.is_none() { sum * 50 } else { sum }
     }
 
-    fn field_has(&self, test: &Test, view: &View<'_>, mut values: Values<'_, '_>) -> bool {
+    fn field_has(&self, test: &Test, view: &View<'_>, mut values: Values<'_>) -> bool {
         match test {
             Test::Exists(wanted) => values.next().is_some() == *wanted,
             Test::Null => {
@@ -113,7 +156,7 @@ impl Item {
             Test::Regex(regex) => regex.is_match(entry.text()),
             Test::Cidr(net) => address(entry.text()).is_some_and(|address| net.contains(&address)),
             Test::Compare(order, number) => entry.value().as_f64().is_some_and(|value| ordered(value, *order, *number)),
-            Test::Time(part, order, number) => Moment::read(entry.text())
+            Test::Time(part, order, number) => moment(entry, view)
                 .and_then(|moment| moment.part(*part))
                 .is_some_and(|value| ordered(value, *order, *number)),
             Test::FieldRef(names, place) => view
@@ -137,6 +180,10 @@ impl Item {
     fn case<'v>(&self, entry: &'v Entry<'_>) -> &'v str {
         if self.cased { entry.text() } else { entry.lower() }
     }
+}
+
+fn moment(entry: &Entry<'_>, view: &View<'_>) -> Option<Moment> {
+    if entry.is_timestamp() { Moment::read_in(entry.text(), view.zone()) } else { Moment::read(entry.text()) }
 }
 
 fn compile_value(

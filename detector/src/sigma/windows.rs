@@ -1,31 +1,39 @@
 //! Log sources of Windows events, from their channel, event id and, for one of them, event type.
 
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::{Bump, vec as bump_vec};
 use event::{Event, Value};
 
 use super::logsource::Source;
 
 /// The set of log sources of a Windows event, in flat names (`Channel`, `EventID`) or Winlogbeat's (`winlog.channel`,
 /// `winlog.event_id`); empty when the event is none.
-pub(super) fn sources(event: &Event) -> Vec<Source<'static>> {
+pub(super) fn sources<'e>(event: &Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let text = |flat, nested| event.get_str(flat).or_else(|| event.get_str(nested));
     let channel = match text("Channel", "winlog.channel") {
-        Some(channel) => channel.to_lowercase(),
+        Some(channel) => lower(channel, bump),
         None => match text("Provider_Name", "winlog.provider_name") {
-            Some("Microsoft-Windows-Sysmon") => "microsoft-windows-sysmon/operational".to_owned(),
-            Some("Linux-Sysmon") => "linux-sysmon/operational".to_owned(),
-            _ => return Vec::new(),
+            Some("Microsoft-Windows-Sysmon") => "microsoft-windows-sysmon/operational",
+            Some("Linux-Sysmon") => "linux-sysmon/operational",
+            _ => return BumpVec::new_in(bump),
         },
     };
     let product = if channel == "linux-sysmon/operational" { "linux" } else { "windows" };
-    let service = service(&channel);
+    let service = service(channel);
     let id = ["EventID", "winlog.event_id", "event.code"].iter().find_map(|name| event.get(name)).and_then(number);
     let event_type = text("EventType", "winlog.event_data.EventType").unwrap_or_default();
     let category = category(service, id.unwrap_or(-1), event_type);
-    let mut set = vec![Source::new(product, category, service)];
+    let mut set = bump_vec![in bump; Source::new(product, category, service)];
     if category.starts_with("registry_") {
         set.push(Source::new(product, "registry_event", service));
     }
     set
+}
+
+fn lower<'e>(text: &str, bump: &'e Bump) -> &'e str {
+    let copy = bump.alloc_str(text);
+    copy.make_ascii_lowercase();
+    copy
 }
 
 fn number(value: Value<'_>) -> Option<i64> {

@@ -1,0 +1,208 @@
+//! One set of log sources: its rules' probes by field, and which rules each of them wakes.
+
+use aho_corasick::packed;
+use bumpalo::Bump;
+use daachorse::DoubleArrayAhoCorasick;
+use event::Value;
+use rustc_hash::FxHashMap;
+
+use super::super::rule::Rule;
+use super::super::view::{NameId, View};
+use super::clause::{self, Probe, Watch};
+use super::scratch::Seen;
+use super::trie::Trie;
+
+/// Most texts that a gate is built for; it grows slower with each, the automaton does not.
+const GATED_MAX: usize = 64;
+/// Shortest text worth asking a gate about, in bytes.
+const GATED_BYTES_MIN: usize = 32;
+
+/// What wakes the rules of one set of log sources.
+#[derive(Debug)]
+pub(super) struct Class {
+    /// How many numbers of rules there can be: the greatest plus one.
+    numbers: usize,
+    /// The rules that every event of the class is asked for.
+    always: Vec<u32>,
+    fields: Vec<Field>,
+    keywords: Option<Parts>,
+    /// The rules that each probe wakes.
+    wakes: Vec<Box<[u32]>>,
+}
+
+/// The probes of one field; each is a number in [`Class::wakes`].
+#[derive(Debug, Default)]
+struct Field {
+    names: Vec<NameId>,
+    present: Option<u32>,
+    equal: FxHashMap<Box<str>, u32>,
+    starts: Trie,
+    ends: Trie,
+    parts: Option<Parts>,
+}
+
+/// Finds every one of many texts in another.
+struct Parts {
+    all: DoubleArrayAhoCorasick<u32>,
+    /// Says fast that none of them stands there; `None` where there are too many of them for it.
+    gate: Option<packed::Searcher>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Parts({} states)", self.all.num_states())
+    }
+}
+
+impl Class {
+    /// Compiles the clauses of the rules with these numbers, ascending.
+    pub(super) fn compile(rules: &[Rule], numbers: Vec<u32>) -> Self {
+        let mut builder = Builder::default();
+        let mut always = Vec::new();
+        for number in &numbers {
+            match rules.get(*number as usize).and_then(clause::of) {
+                Some(clause) => clause.watches.into_iter().for_each(|watch| builder.add(watch, *number)),
+                None => always.push(*number),
+            }
+        }
+        builder.finish(numbers.last().map_or(0, |last| *last as usize + 1), always)
+    }
+
+    /// A class whose rules are all asked for every event.
+    pub(super) fn without_probes(numbers: Vec<u32>) -> Self {
+        Builder::default().finish(numbers.last().map_or(0, |last| *last as usize + 1), numbers)
+    }
+
+    /// Puts the numbers of the rules that may match into `woken`, ascending.
+    pub(super) fn wake<'e>(&self, view: &View<'e>, bump: &'e Bump, seen: &mut Seen, woken: &mut Vec<u32>) {
+        seen.begin(self.numbers);
+        woken.extend(self.always.iter().filter(|rule| seen.first(**rule)));
+        let mut hit = |probe: u32| {
+            let rules = self.wakes.get(probe as usize).map(AsRef::as_ref).unwrap_or_default();
+            woken.extend(rules.iter().filter(|rule| seen.first(**rule)));
+        };
+        for field in &self.fields {
+            field.ask(view, &mut hit);
+        }
+        if let Some(keywords) = &self.keywords {
+            keywords.find(view.own_text_lower(bump), &mut hit);
+        }
+        woken.sort_unstable();
+    }
+}
+
+impl Field {
+    fn ask(&self, view: &View<'_>, hit: &mut impl FnMut(u32)) {
+        let mut values = view.values(&self.names).peekable();
+        if let (Some(present), Some(_)) = (self.present, values.peek()) {
+            hit(present);
+        }
+        for entry in values.filter(|entry| entry.value() != Value::Null) {
+            let text = entry.lower();
+            if let Some(probe) = self.equal.get(text) {
+                hit(*probe);
+            }
+            if !self.starts.is_empty() {
+                self.starts.find(text.bytes(), &mut *hit);
+            }
+            if !self.ends.is_empty() {
+                self.ends.find(text.bytes().rev(), &mut *hit);
+            }
+            if let Some(parts) = &self.parts {
+                parts.find(text.as_bytes(), hit);
+            }
+        }
+    }
+}
+
+impl Parts {
+    /// Nothing when there is nothing to find; the probes that no automaton can hold are put into `left`.
+    fn build(texts: Texts, left: &mut Vec<u32>) -> Option<Self> {
+        if texts.is_empty() {
+            return None;
+        }
+        let probes: Vec<u32> = texts.iter().map(|(_, probe)| *probe).collect();
+        let mut gate = packed::Config::new().only_teddy(true).builder();
+        if texts.len() <= GATED_MAX {
+            gate.extend(texts.iter().map(|(text, _)| text));
+        }
+        let gate = gate.build();
+        match DoubleArrayAhoCorasick::with_values(texts) {
+            Ok(all) => Some(Self { all, gate }),
+            Err(_) => {
+                left.extend(probes);
+                None
+            }
+        }
+    }
+
+    fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
+        let long = text.len() >= GATED_BYTES_MIN;
+        if long && self.gate.as_ref().is_some_and(|gate| gate.find(text).is_none()) {
+            return;
+        }
+        for found in self.all.find_overlapping_iter(text) {
+            hit(found.value());
+        }
+    }
+}
+
+/// Texts and the probes that they are.
+type Texts = Vec<(String, u32)>;
+
+#[derive(Default)]
+struct Builder {
+    wakes: Vec<Vec<u32>>,
+    probes: FxHashMap<Watch, u32>,
+}
+
+impl Builder {
+    fn add(&mut self, watch: Watch, rule: u32) {
+        let next = u32::try_from(self.wakes.len()).unwrap_or(u32::MAX);
+        let probe = *self.probes.entry(watch).or_insert_with(|| {
+            self.wakes.push(Vec::new());
+            next
+        });
+        if let Some(rules) = self.wakes.get_mut(probe as usize)
+            && rules.last() != Some(&rule)
+        {
+            rules.push(rule);
+        }
+    }
+
+    fn finish(self, numbers: usize, mut always: Vec<u32>) -> Class {
+        let mut fields: FxHashMap<Vec<NameId>, (Field, Texts)> = FxHashMap::default();
+        let mut keywords = Vec::new();
+        for (watch, number) in self.probes {
+            let Some(names) = watch.field else {
+                if let Probe::Part(text) = watch.probe {
+                    keywords.push((text, number));
+                }
+                continue;
+            };
+            let (field, parts) = fields.entry(names).or_default();
+            match watch.probe {
+                Probe::Present => field.present = Some(number),
+                Probe::Equal(text) => {
+                    field.equal.insert(text.into(), number);
+                }
+                Probe::Start(text) => field.starts.insert(text.bytes(), number),
+                Probe::End(text) => field.ends.insert(text.bytes().rev(), number),
+                Probe::Part(text) => parts.push((text, number)),
+            }
+        }
+        let mut left = Vec::new();
+        let mut fields: Vec<Field> = fields
+            .into_iter()
+            .map(|(names, (field, parts))| Field { names, parts: Parts::build(parts, &mut left), ..field })
+            .collect();
+        fields.sort_by(|one, other| one.names.cmp(&other.names));
+        let keywords = Parts::build(keywords, &mut left);
+        // A probe that cannot be asked must not make its rules silent.
+        always.extend(left.iter().filter_map(|probe| self.wakes.get(*probe as usize)).flatten());
+        always.sort_unstable();
+        always.dedup();
+        let wakes = self.wakes.into_iter().map(Vec::into_boxed_slice).collect();
+        Class { numbers, always, fields, keywords, wakes }
+    }
+}
