@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tests::repository;
 
-const CRATES: [&str; 10] =
-    ["event", "ledger", "store", "keys", "collector", "detector", "policy", "pki", "responder", "metrosoc"];
+const CRATES: [&str; 11] =
+    ["event", "ledger", "store", "keys", "collector", "detector", "policy", "pki", "responder", "metrosoc", "demo"];
 const MIDDLE: [&str; 5] = ["collector", "detector", "policy", "pki", "responder"];
 const LINES_MAX: usize = 600;
 

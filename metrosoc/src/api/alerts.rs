@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use detector::DetectorError;
 use detector::alert::{AlertChange, AlertQuery};
+use detector::rulebook::Rulebook;
 use event::{AlertId, AlertStatus, Level, Object, Operation, UserName};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -77,19 +78,30 @@ pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<Ale
         }
         Err(_) => Vec::new(),
     };
-    let set = app.rules.load();
-    let rule = set.rule(alert.rule.id.as_str()).map(|rule| {
-        json!({
-            "id": rule.id(), "title": rule.reference.title, "description": rule.description,
-            "description_vi": rule.description_vi, "level": rule.reference.level, "tags": rule.reference.tags,
-            "references": rule.references, "falsepositives": rule.falsepositives,
-        })
-    });
+    let rule = told(&app.rules.load(), alert.rule.id.as_str());
     let ledger = app.record(&caller, "read_alert", &format!("alert:{id}"), json!({ "events": events.len() })).await?;
     Ok(Json(json!({
         "alert": alert, "rule": rule.unwrap_or_else(|| json!(alert.rule)), "events": events, "history": history,
         "explanation": permit.because(), "ledger": ledger,
     })))
+}
+
+/// What the rulebook says of a rule or a correlation.
+fn told(book: &Rulebook, id: &str) -> Option<Value> {
+    if let Some(rule) = book.rules().rule(id) {
+        return Some(json!({
+            "id": rule.id(), "title": rule.reference.title, "description": rule.description,
+            "description_vi": rule.description_vi, "level": rule.reference.level, "tags": rule.reference.tags,
+            "references": rule.references, "falsepositives": rule.falsepositives,
+        }));
+    }
+    let mut all = book.correlations().iter().zip(book.plan().specs());
+    let (one, spec) = all.find(|(one, _)| one.reference.id.as_str() == id)?;
+    Some(json!({
+        "id": one.reference.id, "title": one.reference.title, "description": spec.description,
+        "description_vi": spec.description_vi, "level": one.reference.level, "tags": one.reference.tags,
+        "references": spec.references, "falsepositives": spec.falsepositives, "correlation": spec.rules,
+    }))
 }
 
 /// What can be changed of an alert; `assignee: null` gives it back.

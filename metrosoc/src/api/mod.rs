@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod caller;
 mod certificates;
+pub mod exceptions;
 mod health;
 pub mod import;
 mod ingest;
@@ -37,9 +38,10 @@ use axum::routing::{get, patch, post};
 use collector::sites::{Attribution, Sites};
 use collector::spool::{Intake, Spool};
 use detector::alert::Alerts;
+use detector::exception::{ExceptionRegister, Exceptions};
 use detector::index::Index;
+use detector::rulebook::Rulebook;
 use detector::search::Search;
-use detector::sigma::RuleSet;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pki::Authority;
 use responder::Responder;
@@ -75,7 +77,9 @@ pub struct App {
     pub index: Arc<Index>,
     pub search: Search,
     pub alerts: Alerts,
-    pub rules: Arc<ArcSwap<RuleSet>>,
+    pub rules: Arc<ArcSwap<Rulebook>>,
+    pub exceptions: Arc<ArcSwap<Exceptions>>,
+    pub exception_register: ExceptionRegister,
     pub authority: Authority,
     pub responder: Arc<Responder>,
     pub prometheus: PrometheusHandle,
@@ -167,6 +171,8 @@ fn api() -> Router<Arc<App>> {
         .route("/alerts/{id}", get(alerts::one).patch(alerts::change))
         .route("/rules", get(rules::list))
         .route("/rules/rejected", get(rules::rejected))
+        .route("/exceptions", get(exceptions::list).post(exceptions::add))
+        .route("/exceptions/{id}/withdraw", post(exceptions::withdraw))
         .route("/sites", get(sites::list))
         .route("/sites/import", post(sites::import))
         .route("/sites/unknown", get(sites::unknown))

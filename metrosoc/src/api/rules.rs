@@ -14,13 +14,19 @@ use super::problem::Problem;
 /// `GET /api/v1/rules`
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.permit(&app, Operation::Read, Object::Rules, "")?;
-    let set = app.rules.load();
-    let rules: Vec<_> = set
+    let book = app.rules.load();
+    let mut rules: Vec<_> = book
+        .rules()
         .rules()
         .iter()
         .map(|rule| json!({ "rule": rule.reference, "path": rule.path, "line": rule.line, "status": rule.status }))
         .collect();
-    Ok(Json(json!({ "total": rules.len(), "rejected": set.rejected().len(), "rules": rules })))
+    rules.extend(book.correlations().iter().zip(book.plan().specs()).map(|(one, spec)| {
+        json!({
+            "rule": one.reference, "path": one.path, "line": one.line, "status": spec.status, "correlation": spec.rules,
+        })
+    }));
+    Ok(Json(json!({ "total": rules.len(), "rejected": book.rejected().len(), "rules": rules })))
 }
 
 /// `GET /api/v1/rules/rejected`

@@ -1,7 +1,10 @@
 //! `metrosoc detect`: match events against rules, offline, no server and no data directory.
+//!
+//! One thread reads, others decode and match, one correlates and prints (`print`) in the order of reading.
 
-use std::collections::BTreeMap;
-use std::io::{BufWriter, Write};
+mod print;
+
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
@@ -11,12 +14,14 @@ use anyhow::Context as _;
 use collector::Record;
 use collector::file::{self, FileRecord, FileSettings};
 use collector::pipeline::{Pipeline, PipelineSettings};
-use detector::sigma::{RuleSet, RuleSource};
-use event::{Event, EventId, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
+use detector::rulebook::Rulebook;
+use detector::sigma::{RuleSource, Scratch};
+use event::{Clock as _, Event, EventId, KnownBy, Origin, SiteId, SourceId, SystemClock, Transport};
+use print::Printer;
 use serde_json::json;
 
 use crate::exit::{Failure, Status};
-use crate::serve::rules::{embedded_rules, field_map};
+use crate::serve::rules::{dialect, embedded_rules};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -30,6 +35,9 @@ pub struct Arguments {
     /// Sigma files and folders; the embedded rules without
     #[arg(long, num_args = 1.., value_name = "PATH")]
     rules: Vec<PathBuf>,
+    /// Processing pipelines (pySigma's YAML), files and folders
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    pipelines: Vec<PathBuf>,
     /// Threads that decode and match
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
@@ -59,10 +67,25 @@ struct Totals {
     matching: Duration,
 }
 
-/// The lines of one batch and what they cost.
+impl Totals {
+    fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.findings += other.findings;
+        self.parse += other.parse;
+        self.matching += other.matching;
+    }
+}
+
+/// What one batch gave, events counted from its first.
+#[derive(Default)]
 struct Outcome {
     number: u64,
-    lines: Vec<u8>,
+    file: Arc<str>,
+    first: u64,
+    /// Matches: event, rule, selections.
+    found: Vec<(u64, u32, Vec<String>)>,
+    /// Events that correlations want, with the rules that matched.
+    wanted: Vec<(u64, Vec<u32>, Event)>,
     totals: Totals,
 }
 
@@ -75,16 +98,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         check_paths(&arguments.rules)?;
         arguments.rules.iter().cloned().map(RuleSource::Path).collect()
     };
-    let rules = RuleSet::load(&sources, &field_map()?);
+    let book = Arc::new(Rulebook::load(&sources, &dialect(&arguments.pipelines)?));
     let load = started.elapsed();
-    for rejected in rules.rejected() {
-        eprint_line(&format!("metrosoc: rule `{}` rejected: {}", rejected.path, rejected.reason));
+    for rejected in book.rejected() {
+        eprint_line(&format!("metrosoc: rejected {rejected}"));
     }
     let read_started = cpu_of_thread();
-    let (totals, faults) = match_files(&arguments, &rules)?;
+    let (totals, faults) = match_files(&arguments, &book)?;
     let reading = cpu_of_thread().saturating_sub(read_started);
     if let Some(path) = &arguments.stats {
-        write_stats(path, &rules, load, reading, &totals)?;
+        write_stats(path, &book, load, reading, &totals)?;
     }
     match faults {
         0 => Ok(()),
@@ -100,7 +123,7 @@ fn check_paths(paths: &[PathBuf]) -> anyhow::Result<()> {
 }
 
 /// Reads on this thread, matches on `threads` others, prints in the order of reading.
-fn match_files(arguments: &Arguments, rules: &RuleSet) -> anyhow::Result<(Totals, u64)> {
+fn match_files(arguments: &Arguments, book: &Arc<Rulebook>) -> anyhow::Result<(Totals, u64)> {
     let pipeline = Pipeline::new(PipelineSettings::default());
     let threads = usize::from(arguments.threads);
     let (to_workers, batches) = sync_channel::<Batch>(threads * 2);
@@ -109,10 +132,10 @@ fn match_files(arguments: &Arguments, rules: &RuleSet) -> anyhow::Result<(Totals
     std::thread::scope(|scope| {
         for _ in 0..threads {
             let to_printer = to_printer.clone();
-            scope.spawn(|| work(&batches, to_printer, &pipeline, rules));
+            scope.spawn(|| work(&batches, to_printer, &pipeline, book));
         }
         drop(to_printer);
-        let printer = scope.spawn(|| print_in_order(outcomes));
+        let printer = scope.spawn(|| Printer::new(book).print(outcomes));
         let faults = read_files(&arguments.files, &to_workers);
         drop(to_workers);
         let totals = match printer.join() {
@@ -164,55 +187,65 @@ fn read_files(files: &[PathBuf], to_workers: &SyncSender<Batch>) -> u64 {
     faults
 }
 
-fn work(batches: &Mutex<Receiver<Batch>>, to_printer: SyncSender<Outcome>, pipeline: &Pipeline, rules: &RuleSet) {
+fn work(batches: &Mutex<Receiver<Batch>>, to_printer: SyncSender<Outcome>, pipeline: &Pipeline, book: &Rulebook) {
     let origin = Arc::new(offline_origin());
-    let mut event = Event::new();
+    let mut events = Vec::new();
+    let mut scratch = Scratch::default();
     loop {
         let batch = match batches.lock() {
             Ok(receiver) => receiver.recv(),
             Err(_) => return,
         };
         let Ok(batch) = batch else { return };
-        let mut outcome = Outcome { number: batch.number, lines: Vec::new(), totals: Totals::default() };
-        for (at, record) in (batch.first..).zip(batch.records) {
-            one(&batch.file, at, record, &origin, (pipeline, rules), &mut event, &mut outcome);
-        }
+        let start = cpu_of_thread();
+        let count = parse(batch.records, &origin, pipeline, &mut events);
+        let parsed = cpu_of_thread();
+        let events = events.get(..count).unwrap_or_default();
+        let mut outcome = matched(events, book, &mut scratch);
+        (outcome.number, outcome.file, outcome.first) = (batch.number, batch.file, batch.first);
+        outcome.totals.parse = parsed.saturating_sub(start);
+        outcome.totals.matching = cpu_of_thread().saturating_sub(parsed);
         if to_printer.send(outcome).is_err() {
             return;
         }
     }
 }
 
-fn one(
-    file: &str,
-    at: u64,
-    record: FileRecord,
-    origin: &Arc<Origin>,
-    (pipeline, rules): (&Pipeline, &RuleSet),
-    event: &mut Event,
-    outcome: &mut Outcome,
-) {
-    let start = cpu_of_thread();
-    let mut raw = Record::new(Arc::clone(origin), Timestamp::from_nanos(0), record.bytes);
-    raw.format = Some(record.format);
-    raw.truncated = record.truncated;
-    event.clear();
-    pipeline.event(EventId(at), &raw, event);
-    let parsed = cpu_of_thread();
-    for found in rules.evaluate(event) {
-        outcome.totals.findings += 1;
-        let rule = found.rule;
-        let line = json!({
-            "file": file, "event": at,
-            "rule": { "id": rule.id(), "title": rule.reference.title, "level": rule.reference.level },
-            "matched": found.matched,
-        });
-        outcome.lines.extend_from_slice(line.to_string().as_bytes());
-        outcome.lines.push(b'\n');
+/// Decodes into events that are used again and again; says how many there are.
+fn parse(records: Vec<FileRecord>, origin: &Arc<Origin>, pipeline: &Pipeline, events: &mut Vec<Event>) -> usize {
+    let now = SystemClock.now();
+    let count = records.len();
+    if events.len() < count {
+        events.resize_with(count, Event::new);
     }
-    outcome.totals.events += 1;
-    outcome.totals.parse += parsed.saturating_sub(start);
-    outcome.totals.matching += cpu_of_thread().saturating_sub(parsed);
+    for (record, event) in records.into_iter().zip(events.iter_mut()) {
+        let mut raw = Record::new(Arc::clone(origin), now, record.bytes);
+        raw.format = Some(record.format);
+        raw.truncated = record.truncated;
+        pipeline.event(EventId(0), &raw, event);
+    }
+    count
+}
+
+/// What the rules say, correlations left for later: those need every event in order.
+fn matched(events: &[Event], book: &Rulebook, scratch: &mut Scratch) -> Outcome {
+    let mut outcome = Outcome::default();
+    outcome.totals.events = events.len() as u64;
+    for (at, event) in (0..).zip(events) {
+        let mut wanted = Vec::new();
+        for found in book.rules().evaluate(event, scratch) {
+            if book.plan().wants(found.number) {
+                wanted.push(found.number);
+            }
+            if !book.plan().is_silent(found.number) {
+                outcome.found.push((at, found.number, found.matched));
+            }
+        }
+        if !wanted.is_empty() {
+            outcome.wanted.push((at, wanted, event.clone()));
+        }
+    }
+    outcome
 }
 
 pub fn offline_origin() -> Origin {
@@ -226,35 +259,15 @@ pub fn offline_origin() -> Origin {
     }
 }
 
-fn print_in_order(outcomes: Receiver<Outcome>) -> anyhow::Result<Totals> {
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    let mut waiting: BTreeMap<u64, Outcome> = BTreeMap::new();
-    let mut next = 0;
-    let mut totals = Totals::default();
-    for outcome in outcomes {
-        waiting.insert(outcome.number, outcome);
-        while let Some(ready) = waiting.remove(&next) {
-            out.write_all(&ready.lines)?;
-            totals.events += ready.totals.events;
-            totals.findings += ready.totals.findings;
-            totals.parse += ready.totals.parse;
-            totals.matching += ready.totals.matching;
-            next += 1;
-        }
-    }
-    out.flush()?;
-    Ok(totals)
-}
-
-fn write_stats(path: &Path, rules: &RuleSet, load: Duration, reading: Duration, totals: &Totals) -> anyhow::Result<()> {
+fn write_stats(path: &Path, book: &Rulebook, load: Duration, reading: Duration, totals: &Totals) -> anyhow::Result<()> {
     let rejected: Vec<_> =
-        rules.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
+        book.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
     let parse = (totals.parse + reading).as_secs_f64();
     let matching = totals.matching.as_secs_f64();
     let stats = json!({
         "events": totals.events,
         "findings": totals.findings,
-        "rules_loaded": rules.rules().len(),
+        "rules_loaded": book.len(),
         "rules_rejected": rejected,
         "load_seconds": load.as_secs_f64(),
         "parse_cpu_seconds": parse,

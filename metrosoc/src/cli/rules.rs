@@ -1,13 +1,18 @@
-//! `metrosoc rules`: check and test rules, offline.
+//! `metrosoc rules`: check, test, lint and explain rules, offline; except findings from being seen, at the server.
+
+mod except;
+mod explain;
+mod lint;
 
 use std::path::PathBuf;
 
-use detector::sigma::{self, RuleSet, RuleSource};
+use detector::rulebook::{self, Rulebook};
+use detector::sigma::RuleSource;
 use serde_json::json;
 
 use super::Context;
 use crate::exit::{Failure, Status};
-use crate::serve::rules::{embedded_rules, field_map};
+use crate::serve::rules::{dialect, embedded_rules};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -16,6 +21,9 @@ pub enum Command {
     Check {
         /// Sigma files and folders; the embedded rules without
         paths: Vec<PathBuf>,
+        /// Processing pipelines (pySigma's YAML), files and folders
+        #[arg(long, num_args = 1.., value_name = "PATH")]
+        pipelines: Vec<PathBuf>,
     },
     /// Run the tests that lie beside rules (NAME.test.yml)
     #[command(after_help = "Example: metrosoc rules test rules/sigma")]
@@ -23,9 +31,17 @@ pub enum Command {
         /// Folders with rules and their tests
         #[arg(required = true)]
         paths: Vec<PathBuf>,
+        /// Processing pipelines (pySigma's YAML), files and folders
+        #[arg(long, num_args = 1.., value_name = "PATH")]
+        pipelines: Vec<PathBuf>,
     },
-    /// Say why a rule did or did not match an event (not built yet)
-    Explain,
+    /// Look for rules that never fire, always fire, cost too much or say too little
+    Lint(lint::Arguments),
+    /// Say why a rule did or did not match an event
+    Explain(explain::Arguments),
+    /// Hide findings that are known to be harmless: with a reason, until a date
+    #[command(subcommand)]
+    Except(except::Command),
     /// Run a rule over stored history (not built yet)
     Backtest,
 }
@@ -33,39 +49,41 @@ pub enum Command {
 pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     crate::telemetry::start_quiet();
     match command {
-        Command::Check { paths } => check(&paths, context),
-        Command::Test { paths } => test(&paths, context),
-        Command::Explain => Err(Failure::not_built("metrosoc rules explain").into()),
+        Command::Check { paths, pipelines } => check(&paths, &pipelines, context),
+        Command::Test { paths, pipelines } => test(&paths, &pipelines, context),
+        Command::Lint(arguments) => lint::run(&arguments, context),
+        Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Except(command) => except::run(command, context),
         Command::Backtest => Err(Failure::not_built("metrosoc rules backtest").into()),
     }
 }
 
-fn check(paths: &[PathBuf], context: &Context) -> anyhow::Result<()> {
+fn check(paths: &[PathBuf], pipelines: &[PathBuf], context: &Context) -> anyhow::Result<()> {
     let sources =
         if paths.is_empty() { embedded_rules() } else { paths.iter().cloned().map(RuleSource::Path).collect() };
-    let rules = RuleSet::load(&sources, &field_map()?);
-    let rejected: Vec<_> =
-        rules.rejected().iter().map(|one| json!({ "path": one.path, "reason": one.reason })).collect();
+    let book = Rulebook::load(&sources, &dialect(pipelines)?);
+    let rejected: Vec<_> = book
+        .rejected()
+        .iter()
+        .map(|one| json!({ "path": one.path, "line": one.line, "title": one.title, "reason": one.reason }))
+        .collect();
     let count = rejected.len();
-    context.output.print(&json!({ "loaded": rules.rules().len(), "rejected": rejected }), |_| {
-        let mut text: String = rules.rejected().iter().map(|one| format!("{}: {}\n", one.path, one.reason)).collect();
-        text.push_str(&format!("{} rules loaded, {count} rejected\n", rules.rules().len()));
+    let correlations = book.correlations().len() - book.plan().refused().len();
+    let answer = json!({ "loaded": book.len(), "correlations": correlations, "rejected": rejected });
+    context.output.print(&answer, |_| {
+        let mut text: String = book.rejected().iter().map(|one| format!("{one}\n")).collect();
+        text.push_str(&format!("{} rules loaded, {correlations} of them correlations, {count} rejected\n", book.len()));
         text
     })?;
     if count == 0 { Ok(()) } else { Err(Failure::new(Status::BadData, format!("{count} rules are rejected")).into()) }
 }
 
-fn test(paths: &[PathBuf], context: &Context) -> anyhow::Result<()> {
-    let map = field_map()?;
-    let report = sigma::check(paths, &map);
-    let mut failures: Vec<String> = report
-        .failures
-        .iter()
-        .map(|failure| format!("{}: {}: {}", failure.path.display(), failure.event, failure.reason))
-        .collect();
-    failures.extend(report.rejected.iter().map(|one| format!("{}: {}", one.path, one.reason)));
+fn test(paths: &[PathBuf], pipelines: &[PathBuf], context: &Context) -> anyhow::Result<()> {
+    let report = rulebook::check(paths, &dialect(pipelines)?);
+    let mut failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    failures.extend(report.rejected.iter().map(ToString::to_string));
     failures.extend(report.untested.iter().map(|path| format!("{}: no test beside it", path.display())));
-    let (passed, failed) = (report.events.saturating_sub(report.failures.len()), failures.len());
+    let (passed, failed) = (report.cases.saturating_sub(report.failures.len()), failures.len());
     context.output.print(&json!({ "passed": passed, "failures": failures }), |_| {
         let mut text: String = failures.iter().map(|failure| format!("{failure}\n")).collect();
         text.push_str(&format!("{passed} passed, {failed} failed\n"));

@@ -158,6 +158,8 @@ pub struct Rules {
     pub paths: Vec<String>,
     /// Leave the embedded rules out.
     pub without_embedded: bool,
+    /// Processing pipelines in pySigma's YAML form, files and folders: field names, values, placeholders.
+    pub pipelines: Vec<String>,
 }
 
 /// Access policy.

@@ -3,6 +3,7 @@
 pub mod first_code;
 mod https;
 mod listen;
+mod memory;
 mod open;
 mod peers;
 mod pipeline;
@@ -55,6 +56,9 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     let pipeline = pipeline::Steps {
         decoder: opened.decoder,
         rules: Arc::clone(&app.rules),
+        exceptions: Arc::clone(&app.exceptions),
+        memory: opened.memory,
+        clock: Arc::clone(&app.clock),
         alerts: app.alerts.clone(),
         index: Arc::clone(&app.index),
         ledger: app.ledger.clone(),
@@ -194,7 +198,7 @@ async fn reload_when_told(
         }
         let outcome = reload(&app, &identity).await;
         let detail = serde_json::json!({
-            "policy": app.guard.version(), "rules": app.rules.load().rules().len(),
+            "policy": app.guard.version(), "rules": app.rules.load().len(),
             "faults": outcome,
         });
         let entry = ledger::Entry::new("metrosoc", "policy_change", "platform", detail);
@@ -208,7 +212,14 @@ async fn reload(app: &App, identity: &open::Identity) -> Vec<String> {
     let mut faults = Vec::new();
     let config = app.loaded.config.clone();
     match tokio::task::spawn_blocking(move || rules::load(&config)).await {
-        Ok(Ok(set)) => app.rules.store(Arc::new(set)),
+        Ok(Ok(book)) => {
+            // The classes of events that the old rules met are compiled before the new ones take over.
+            book.rules().warm(app.rules.load().rules());
+            app.rules.store(Arc::new(book));
+            if let Err(problem) = api::exceptions::put_in_force(app).await {
+                faults.push(format!("exceptions: {}", problem.detail));
+            }
+        }
         Ok(Err(error)) => faults.push(format!("rules: {error:#}")),
         Err(error) => faults.push(format!("rules: {error}")),
     }

@@ -10,6 +10,8 @@ use collector::pipeline::{Pipeline, PipelineSettings};
 use collector::sites::{Attribution, AttributionSettings, Sites};
 use collector::spool::{Spool, SpoolSettings};
 use detector::alert::Alerts;
+use detector::correlate::Settings;
+use detector::exception::{ExceptionRegister, Exceptions};
 use detector::index::{Index, IndexSettings};
 use detector::search::Search;
 use event::{Clock, EventId, SystemClock};
@@ -26,6 +28,7 @@ use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::memory::{self, Memory};
 use super::pipeline::CONSUMER;
 use super::rules;
 use crate::api::App;
@@ -41,6 +44,7 @@ const LEDGER_KEY: &str = "metrosoc-ledger";
 pub struct Opened {
     pub app: Arc<App>,
     pub decoder: Pipeline,
+    pub memory: Memory,
     pub identity: Identity,
 }
 
@@ -78,6 +82,9 @@ pub async fn open(
     let responder = open_responder(&config, &store, &ledger, &clock).await?;
     protect_signed_in(&accounts, &responder).await?;
     let rules = Arc::new(ArcSwap::from_pointee(rules::load(&config)?));
+    let exception_register = ExceptionRegister::open(store.clone(), Arc::clone(&clock));
+    let sealer = keyring.sealer(memory::LABEL).context("the key of correlations")?;
+    let memory = Memory::new(sealer, data.join("correlations.state"), Settings::default());
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
     let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
     let app = App {
@@ -96,6 +103,8 @@ pub async fn open(
         index,
         alerts,
         rules,
+        exceptions: Arc::new(ArcSwap::from_pointee(Exceptions::default())),
+        exception_register,
         authority,
         responder: Arc::new(responder),
         prometheus: telemetry.prometheus.clone(),
@@ -103,7 +112,11 @@ pub async fn open(
         data,
         loaded,
     };
-    Ok(Opened { decoder: Pipeline::new(pipeline), app: Arc::new(app), identity })
+    let app = Arc::new(app);
+    if let Err(problem) = crate::api::exceptions::put_in_force(&app).await {
+        anyhow::bail!("exceptions: {}", problem.detail);
+    }
+    Ok(Opened { decoder: Pipeline::new(pipeline), memory, app, identity })
 }
 
 /// Makes the data directory, for its owner alone, and refuses one that another server uses.

@@ -1,4 +1,4 @@
-//! The order of steps behind the spool: decode → match → group → index → record. One thread, batches in order.
+//! The order of steps behind the spool: decode → match → correlate → group → index → record. One thread, batches in order.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,13 +9,16 @@ use collector::Record;
 use collector::pipeline::Pipeline;
 use collector::spool::{Consumer, Spool};
 use detector::alert::Alerts;
+use detector::exception::Exceptions;
 use detector::index::Index;
-use detector::sigma::{RuleSet, finding_of};
-use event::{Event, EventId, Finding, Trigger};
+use detector::rulebook::{Rulebook, Stream};
+use event::{Clock, Event, EventId, Finding, RuleId, Trigger};
 use ledger::Ledger;
 use serde_json::json;
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
+
+use super::memory::Memory;
 
 /// Name of the pipeline's position in the spool.
 pub const CONSUMER: &str = "pipeline";
@@ -25,13 +28,20 @@ const BATCH_RECORDS_MAX: usize = 1_000;
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How often the spool is told how far the index has come.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often what correlations remember is kept on disk.
+const KEEP_EVERY: Duration = Duration::from_secs(10);
+/// How often correlations are told the time.
+const ADVANCE_EVERY: Duration = Duration::from_secs(1);
 /// Wait before a failed batch is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// What the steps work with.
 pub struct Steps {
     pub decoder: Pipeline,
-    pub rules: Arc<ArcSwap<RuleSet>>,
+    pub rules: Arc<ArcSwap<Rulebook>>,
+    pub exceptions: Arc<ArcSwap<Exceptions>>,
+    pub memory: Memory,
+    pub clock: Arc<dyn Clock>,
     pub alerts: Alerts,
     pub index: Arc<Index>,
     pub ledger: Ledger,
@@ -39,15 +49,27 @@ pub struct Steps {
     pub spool: Arc<Spool>,
 }
 
+/// What the steps change as they go.
+struct Progress {
+    stream: Stream,
+    /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
+    unstored: Vec<Finding>,
+    /// What correlations remember is kept on disk up to here.
+    kept: EventId,
+    kept_at: Instant,
+    advanced_at: Instant,
+}
+
 impl Steps {
     /// Takes batches until `cancel`, then says how far the index has come. After a failure it goes back to the last
-    /// durable position and tries again: nothing is skipped, what waits stays in the spool, and alerts and index know
-    /// what they have already.
+    /// durable position and tries again: nothing is skipped, what waits stays in the spool, and alerts, index and
+    /// correlations know what they have already.
     ///
     /// # Errors
     /// When the spool cannot be read any more.
     pub async fn run(self, cancel: CancellationToken) -> anyhow::Result<()> {
-        let mut consumer = self.consumer()?;
+        let mut progress = self.progress();
+        let mut consumer = self.consumer(&progress)?;
         let mut told = Instant::now();
         let mut events = Vec::new();
         loop {
@@ -55,7 +77,7 @@ impl Steps {
                 batch = consumer.next_batch(BATCH_RECORDS_MAX, BATCH_WAIT) => batch.context("reading the spool")?,
                 () = cancel.cancelled() => break,
             };
-            if let Err(error) = self.take(&batch, &mut events).await {
+            if let Err(error) = self.take(&batch, &mut events, &mut progress).await {
                 tracing::error!(error = format!("{error:#}"), "batch not stored; trying again");
                 metrics::counter!("metrosoc_pipeline_retries_total").increment(1);
                 tokio::select! {
@@ -63,30 +85,53 @@ impl Steps {
                     () = cancel.cancelled() => return Ok(()),
                 }
                 drop(consumer);
-                consumer = self.consumer()?;
+                consumer = self.consumer(&progress)?;
             }
             if told.elapsed() >= COMMIT_EVERY {
-                self.tell(&mut consumer).await?;
+                self.tell(&mut consumer, &mut progress).await?;
                 told = Instant::now();
             }
         }
         tokio::task::block_in_place(|| self.index.flush()).context("flushing the index")?;
-        self.tell(&mut consumer).await
+        self.keep(&mut progress);
+        self.tell(&mut consumer, &mut progress).await
     }
 
-    fn consumer(&self) -> anyhow::Result<Consumer> {
-        self.spool.reader(CONSUMER, self.index.position()).context("reading the spool")
+    fn progress(&self) -> Progress {
+        let book = self.rules.load_full();
+        let stream = self.memory.read(&book).unwrap_or_else(|| {
+            // What was before the first start, or before a state that is lost, correlations begin without.
+            let mut stream = Stream::new(book, self.memory.settings());
+            stream.passed(self.index.position().unwrap_or_default());
+            stream
+        });
+        let now = Instant::now();
+        let kept = stream.position();
+        Progress { stream, unstored: Vec::new(), kept, kept_at: now, advanced_at: now }
     }
 
-    async fn take(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>) -> anyhow::Result<()> {
+    /// Where both the index and what correlations remember are behind.
+    fn durable(&self, progress: &Progress) -> Option<EventId> {
+        self.index.position().map(|index| index.min(progress.kept))
+    }
+
+    fn consumer(&self, progress: &Progress) -> anyhow::Result<Consumer> {
+        self.spool.reader(CONSUMER, self.durable(progress)).context("reading the spool")
+    }
+
+    async fn take(
+        &self,
+        batch: &[(EventId, Record)],
+        events: &mut Vec<Event>,
+        progress: &mut Progress,
+    ) -> anyhow::Result<()> {
+        self.overdue(progress).await?;
         let Some((last, _)) = batch.last() else { return self.make_up() };
         let next = EventId(last.0 + 1);
-        let findings = tokio::task::block_in_place(|| self.read(batch, events));
+        let findings = tokio::task::block_in_place(|| self.read(batch, events, progress));
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
-        for trigger in self.alerts.take(&findings, next).await.context("storing alerts")? {
-            // A full queue waits: a trigger is never dropped, the spool holds what comes meanwhile.
-            self.triggers.send(trigger).await.ok().context("the responder has stopped")?;
-        }
+        self.trigger(self.alerts.take(&findings, next).await.context("storing alerts")?).await?;
+        progress.unstored.clear();
         let digest = tokio::task::block_in_place(|| self.index.add(events)).context("indexing")?;
         metrics::counter!("metrosoc_events_indexed_total").increment(digest.count);
         if digest.count > 0 {
@@ -94,6 +139,29 @@ impl Steps {
             let detail = json!({ "count": digest.count, "sha256": digest.sha256 });
             let entry = ledger::Entry::new("metrosoc", "batch_indexed", object, detail);
             self.ledger.append(entry).await.context("recording the batch")?;
+        }
+        Ok(())
+    }
+
+    /// Tells the correlations how late it is, once a second: some windows are decided when they are over.
+    async fn overdue(&self, progress: &mut Progress) -> anyhow::Result<()> {
+        if progress.advanced_at.elapsed() < ADVANCE_EVERY {
+            return Ok(());
+        }
+        progress.advanced_at = Instant::now();
+        let mut findings = Vec::new();
+        progress.stream.advance(self.clock.now(), &mut findings);
+        if findings.is_empty() {
+            return Ok(());
+        }
+        metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
+        self.trigger(self.alerts.take_overdue(&findings).await.context("storing alerts")?).await
+    }
+
+    async fn trigger(&self, triggers: Vec<Trigger>) -> anyhow::Result<()> {
+        for trigger in triggers {
+            // A full queue waits: a trigger is never dropped, the spool holds what comes meanwhile.
+            self.triggers.send(trigger).await.ok().context("the responder has stopped")?;
         }
         Ok(())
     }
@@ -106,20 +174,52 @@ impl Steps {
         }
     }
 
-    fn read(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>) -> Vec<Finding> {
-        let rules = self.rules.load();
+    fn read(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>, progress: &mut Progress) -> Vec<Finding> {
+        self.renew(progress);
+        let exceptions = self.exceptions.load();
+        let now = self.clock.now();
+        let is_hidden = |rule: &RuleId, event: &Event| exceptions.hides(rule, event, now).is_some();
         let mut findings = Vec::new();
         events.resize_with(batch.len(), Event::new);
         for ((id, record), event) in batch.iter().zip(events.iter_mut()) {
             event.clear();
             self.decoder.event(*id, record, event);
-            findings.extend(rules.evaluate(event).iter().map(|found| finding_of(event, found)));
+            progress.stream.take(event, is_hidden, &mut findings);
         }
+        let correlated = findings.iter().filter(|finding| !finding.related.is_empty()).cloned();
+        let before = std::mem::take(&mut progress.unstored);
+        progress.unstored = before.iter().cloned().chain(correlated).collect();
+        findings.extend(before);
         findings
     }
 
-    async fn tell(&self, consumer: &mut Consumer) -> anyhow::Result<()> {
-        if let Some(durable) = self.index.position() {
+    /// Takes the rules that are in force by now.
+    fn renew(&self, progress: &mut Progress) {
+        let book = self.rules.load_full();
+        if Arc::ptr_eq(&book, progress.stream.book()) {
+            return;
+        }
+        match progress.stream.replace(book, self.memory.settings()) {
+            Ok(told) => told.iter().for_each(|told| tracing::info!(told, "correlations after a reload")),
+            Err(error) => tracing::error!(%error, "rules not replaced; the old ones stay in force"),
+        }
+    }
+
+    /// Keeps what correlations remember; a failure is told, and the spool keeps the events that would be missed.
+    fn keep(&self, progress: &mut Progress) {
+        match tokio::task::block_in_place(|| self.memory.write(&progress.stream)) {
+            Ok(()) => progress.kept = progress.stream.position(),
+            Err(error) => tracing::error!(error = format!("{error:#}"), "state of correlations not kept"),
+        }
+        progress.kept_at = Instant::now();
+        self.memory.measure(&progress.stream);
+    }
+
+    async fn tell(&self, consumer: &mut Consumer, progress: &mut Progress) -> anyhow::Result<()> {
+        if progress.kept_at.elapsed() >= KEEP_EVERY && progress.kept < progress.stream.position() {
+            self.keep(progress);
+        }
+        if let Some(durable) = self.durable(progress) {
             consumer.commit(durable).await.context("spool position")?;
         }
         Ok(())

@@ -2,10 +2,13 @@
 
 use std::path::PathBuf;
 
-use detector::sigma::{FieldMap, RuleSet, RuleSource};
+use detector::pipelines::Pipelines;
+use detector::rulebook::{Dialect, Rulebook};
+use detector::sigma::RuleSource;
 use rust_embed::RustEmbed;
 
 use crate::config::Config;
+use crate::exit::{Failure, Status};
 
 #[derive(RustEmbed)]
 #[folder = "../rules/sigma"]
@@ -26,29 +29,40 @@ pub fn embedded_rules() -> Vec<RuleSource> {
         .collect()
 }
 
-/// How Sigma's field names are found in ECS events.
+/// How the words of rules are meant: the shipped field names and the pipelines at `paths`, files and folders.
 ///
 /// # Errors
-/// When the embedded file is wrong, which a test rules out.
-pub fn field_map() -> anyhow::Result<FieldMap> {
-    Ok(FieldMap::embedded()?)
+/// When a pipeline is faulty; all of them are named.
+pub fn dialect(paths: &[PathBuf]) -> anyhow::Result<Dialect> {
+    let sources: Vec<RuleSource> = paths.iter().cloned().map(RuleSource::Path).collect();
+    let (pipelines, faults) = Pipelines::load(&sources);
+    let told: Vec<String> = faults.iter().filter(|fault| fault.is_refusal).map(ToString::to_string).collect();
+    if told.is_empty() {
+        for notice in &faults {
+            tracing::warn!(%notice, "pipeline");
+        }
+        return Ok(Dialect { pipelines, ..Dialect::embedded()? });
+    }
+    Err(Failure::new(Status::BadData, told.join("\n")).into())
 }
 
 /// Loads the rules that the configuration asks for; each rejected one is logged.
 ///
 /// # Errors
-/// When the field names cannot be read.
-pub fn load(config: &Config) -> anyhow::Result<RuleSet> {
+/// When the field names or a pipeline cannot be read.
+pub fn load(config: &Config) -> anyhow::Result<Rulebook> {
     let mut sources = if config.rules.without_embedded { Vec::new() } else { embedded_rules() };
     sources.extend(config.rules.paths.iter().map(|path| RuleSource::Path(PathBuf::from(path))));
-    let set = RuleSet::load(&sources, &field_map()?);
-    for rejected in set.rejected() {
+    let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
+    let book = Rulebook::load(&sources, &dialect(&pipelines)?);
+    for rejected in book.rejected() {
         tracing::warn!(path = rejected.path, reason = rejected.reason, "rule rejected");
     }
-    tracing::info!(loaded = set.rules().len(), rejected = set.rejected().len(), "rules in force");
-    metrics::gauge!("metrosoc_rules_loaded").set(set.rules().len() as f64);
-    metrics::gauge!("metrosoc_rules_rejected").set(set.rejected().len() as f64);
-    Ok(set)
+    let correlations = book.correlations().len();
+    tracing::info!(loaded = book.len(), correlations, rejected = book.rejected().len(), "rules in force");
+    metrics::gauge!("metrosoc_rules_loaded").set(book.len() as f64);
+    metrics::gauge!("metrosoc_rules_rejected").set(book.rejected().len() as f64);
+    Ok(book)
 }
 
 /// The playbooks of this repository and of the configured folder; faulty ones are logged and left out.
@@ -99,9 +113,9 @@ mod tests {
 
     #[test]
     fn every_embedded_rule_loads() {
-        let set = RuleSet::load(&embedded_rules(), &field_map().unwrap());
-        assert_eq!(set.rejected().iter().map(|one| &one.reason).collect::<Vec<_>>(), Vec::<&String>::new());
-        assert!(set.rules().len() >= 12, "{}", set.rules().len());
+        let book = Rulebook::load(&embedded_rules(), &dialect(&[]).unwrap());
+        assert_eq!(book.rejected().iter().map(|one| &one.reason).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(book.rules().rules().len() >= 150 && book.correlations().len() >= 25, "{}", book.len());
     }
 
     #[test]

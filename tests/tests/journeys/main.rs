@@ -7,6 +7,7 @@ mod browser;
 mod bulk;
 mod counts;
 mod crash;
+mod demo;
 mod full_spool;
 mod ledger;
 mod loggen;

@@ -74,6 +74,9 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("PATCH /api/v1/alerts/{id}", r#"{"status":"acknowledged"}"#, One(&["alerts write"])),
     ("GET /api/v1/rules", "", One(&["rules read"])),
     ("GET /api/v1/rules/rejected", "", One(&["rules read"])),
+    ("GET /api/v1/exceptions", "", One(&["rules read"])),
+    ("POST /api/v1/exceptions", EXCEPTION, One(&["rules write"])),
+    ("POST /api/v1/exceptions/{id}/withdraw", r#"{"reason":"not needed any more"}"#, One(&["rules write"])),
     ("GET /api/v1/sites", "", One(&["sites read"])),
     ("POST /api/v1/sites/import", "id,name,agency,data_center\n", One(&["sites manage"])),
     ("GET /api/v1/sites/unknown", "", Whole("sites read")),
@@ -103,6 +106,7 @@ const TABLE: &[(&str, &str, Need)] = &[
 ];
 
 const BULK: &str = "{\"create\":{}}\n{\"message\":\"one\"}\n";
+const EXCEPTION: &str = r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2999-01-01T00:00:00Z"}"#;
 const QUESTION: &str = r#"{"role":"auditor","operation":"read","object":"audit"}"#;
 
 /// The policy file, read by itself and not by the guard that is tested.
