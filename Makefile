@@ -19,7 +19,8 @@ build: page ## build page and binary (release)
 run: build ## start the platform on ./data and say where to look
 	target/release/metrosoc serve
 
-demo: build ## start the platform with the register of 807 demonstration sites
+demo: page ## start the platform with a simulated MetroNet of 807 sites, attacks included
+	cargo build --release --locked -p metrosoc -p demo
 	scripts/demo
 
 test: ## run all tests; installs what they need
