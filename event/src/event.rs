@@ -35,6 +35,8 @@ struct Entry {
     name_start: u32,
     name_len: u16,
     kind: Kind,
+    /// Tells most names of the same length apart without a look at them.
+    tag: u8,
     /// The number's bits, or start and length of the text in the arena.
     bits: u64,
 }
@@ -103,7 +105,7 @@ impl Event {
             Value::Float(number) => (Kind::Float, number.to_bits()),
             Value::Str(text) => (Kind::Str, span(self.append(text), text.len())),
         };
-        self.fields.push(Entry { name_start, name_len, kind, bits });
+        self.fields.push(Entry { name_start, name_len, kind, tag: tag_of(name), bits });
         Ok(())
     }
 
@@ -129,30 +131,32 @@ impl Event {
     /// # Errors
     /// [`EventFull`] as for [`Event::push`].
     pub fn copy(&mut self, from: &str, to: &str) -> Result<(), EventFull> {
-        let first = self.fields.iter().position(|entry| is_named(&self.text, entry, from));
+        let asked = Asked::new(from);
+        let first = self.fields.iter().position(|entry| asked.is(&self.text, entry));
         let Some(first) = first.filter(|_| !self.has(to)) else {
             return Ok(());
         };
         let name_len = u16::try_from(to.len()).map_err(|_| EventFull)?;
+        let tag = tag_of(to);
         let mut name_start = None;
         for at in first..self.fields.len() {
             let Some(&entry) = self.fields.get(at) else { break };
-            if !is_named(&self.text, &entry, from) {
+            if !asked.is(&self.text, &entry) {
                 continue;
             }
             if self.fields.len() >= FIELDS_MAX || self.text.len() + to.len() > TEXT_BYTES_MAX {
                 return Err(EventFull);
             }
             let start = *name_start.get_or_insert_with(|| append(&mut self.text, to));
-            self.fields.push(Entry { name_start: start, name_len, ..entry });
+            self.fields.push(Entry { name_start: start, name_len, tag, ..entry });
         }
         Ok(())
     }
 
     /// Takes every value of `name` out; the arena keeps its bytes until [`Event::clear`].
     pub fn remove(&mut self, name: &str) {
-        let text = &self.text;
-        self.fields.retain(|entry| !is_named(text, entry, name));
+        let (text, asked) = (&self.text, Asked::new(name));
+        self.fields.retain(|entry| !asked.is(text, entry));
     }
 
     /// Gives every field called `from` the name `to`, behind those that have it already.
@@ -168,10 +172,11 @@ impl Event {
             return Err(EventFull);
         }
         let name_start = append(&mut self.text, to);
-        let text = &self.text;
-        for entry in self.fields.iter_mut().filter(|entry| is_named(text, entry, from)) {
+        let (text, asked, tag) = (&self.text, Asked::new(from), tag_of(to));
+        for entry in self.fields.iter_mut().filter(|entry| asked.is(text, entry)) {
             entry.name_start = name_start;
             entry.name_len = name_len;
+            entry.tag = tag;
         }
         Ok(())
     }
@@ -205,6 +210,7 @@ impl Event {
             }
             entry.name_start = append(&mut self.text, &name);
             entry.name_len = name_len;
+            entry.tag = tag_of(&name);
         }
         Ok(())
     }
@@ -220,12 +226,14 @@ impl Event {
 
     /// Whether a field of that name is there, null included.
     pub fn has(&self, name: &str) -> bool {
-        self.fields.iter().any(|entry| is_named(&self.text, entry, name))
+        let asked = Asked::new(name);
+        self.fields.iter().any(|entry| asked.is(&self.text, entry))
     }
 
     /// The first value of `name`.
     pub fn get(&self, name: &str) -> Option<Value<'_>> {
-        self.fields.iter().find(|entry| is_named(&self.text, entry, name)).map(|entry| self.value(entry))
+        let asked = Asked::new(name);
+        self.fields.iter().find(|entry| asked.is(&self.text, entry)).map(|entry| self.value(entry))
     }
 
     /// The first value of `name` when it is text.
@@ -235,7 +243,8 @@ impl Event {
 
     /// Every value of `name`, in order.
     pub fn get_all<'e>(&'e self, name: &'e str) -> impl Iterator<Item = Value<'e>> + 'e {
-        self.fields.iter().filter(move |entry| is_named(&self.text, entry, name)).map(|entry| self.value(entry))
+        let asked = Asked::new(name);
+        self.fields.iter().filter(move |entry| asked.is(&self.text, entry)).map(|entry| self.value(entry))
     }
 
     /// Every field in the order it was added; a list's members each on their own.
@@ -287,9 +296,29 @@ fn name_of<'t>(text: &'t str, entry: &Entry) -> &'t str {
     text.get(start..start + usize::from(entry.name_len)).unwrap_or_default()
 }
 
-/// Most names differ in length already, which costs no look into the arena.
-fn is_named(text: &str, entry: &Entry, name: &str) -> bool {
-    usize::from(entry.name_len) == name.len() && name_of(text, entry) == name
+/// A name that fields are compared with. Most differ in length or tag already, which costs no look into the arena.
+#[derive(Clone, Copy)]
+struct Asked<'n> {
+    name: &'n str,
+    tag: u8,
+}
+
+impl<'n> Asked<'n> {
+    fn new(name: &'n str) -> Self {
+        Self { name, tag: tag_of(name) }
+    }
+
+    fn is(&self, text: &str, entry: &Entry) -> bool {
+        entry.tag == self.tag && usize::from(entry.name_len) == self.name.len() && name_of(text, entry) == self.name
+    }
+}
+
+/// Made of the bytes in which dotted names of one length differ most often: the last ones and one before them.
+fn tag_of(name: &str) -> u8 {
+    let mut bytes = name.bytes().rev();
+    let mut next = || bytes.next().unwrap_or_default();
+    let (last, second, third) = (next(), next(), next());
+    last.wrapping_mul(31) ^ second.wrapping_mul(7) ^ third
 }
 
 #[cfg(test)]

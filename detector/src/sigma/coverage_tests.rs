@@ -95,7 +95,9 @@ fn table(title: &str, rows: &[Row], whole: impl Fn(&str) -> String) -> String {
         assert!(matches(&whole(detection), good), "{word}: `{detection}` must match {good}");
         assert!(!matches(&whole(detection), bad), "{word}: `{detection}` must not match {bad}");
         let detection = detection.replace('\n', "; ");
-        writeln!(text, "| {word} | `{detection}` | `{good}` | `{bad}` |").unwrap();
+        // A bar would end the cell, in code too.
+        let line = format!("{word}\0`{detection}`\0`{good}`\0`{bad}`").replace('|', "\\|").replace('\0', " | ");
+        writeln!(text, "| {line} |").unwrap();
     }
     text
 }

@@ -151,7 +151,6 @@ mod tests {
         };
         check("windows", "file_event", "", "TargetFilename", "file.path", true);
         check("windows", "registry_set", "", "Details", "registry.data.strings", true);
-        check("windows", "process_creation", "", "IntegrityLevel", "MandatoryLabel", true);
         check("linux", "", "auditd", "a5", "auditd.log.a5", true);
         check("", "firewall", "", "dst_port", "destination.port", true);
         check("zeek", "", "kerberos", "cipher", "zeek.kerberos.cipher", true);

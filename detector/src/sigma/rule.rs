@@ -43,6 +43,8 @@ pub struct Rule {
     pub logsource: LogSource,
     selections: Vec<(String, Detection)>,
     condition: Condition,
+    /// The number of the first rule of the set that asks exactly the same.
+    twin_of: Option<u32>,
 }
 
 impl Rule {
@@ -85,6 +87,7 @@ impl Rule {
             logsource,
             selections,
             condition,
+            twin_of: None,
         })
     }
 
@@ -106,6 +109,16 @@ impl Rule {
     /// The search identifier of this number.
     pub(super) fn selection(&self, number: usize) -> Option<&Detection> {
         self.selections.get(number).map(|(_, detection)| detection)
+    }
+
+    /// The number of the first rule of the set that asks exactly the same: their answers are one.
+    pub(super) fn twin_of(&self) -> Option<u32> {
+        self.twin_of
+    }
+
+    /// Says that the rule of this number asks the same.
+    pub(super) fn with_twin(self, twin_of: Option<u32>) -> Self {
+        Self { twin_of, ..self }
     }
 
     /// Whether it matches.

@@ -2,6 +2,8 @@
 
 use event::Event;
 use jiff::tz::TimeZone;
+use ring::digest::{SHA256, digest};
+use rustc_hash::FxHashMap;
 
 use super::documents::{self, Rejected};
 use super::engine::{Engine, Scratch};
@@ -29,6 +31,14 @@ pub struct RuleSet {
     rejected: Vec<Rejected>,
     names: Names,
     pub(super) engine: Engine,
+    /// What rules ask, as digests, with the number of the first that does.
+    asked: FxHashMap<[u8; 16], u32>,
+}
+
+fn digest_of(text: &str) -> [u8; 16] {
+    let mut short = [0; 16];
+    short.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()).for_each(|(to, from)| *to = *from);
+    short
 }
 
 impl RuleSet {
@@ -57,6 +67,10 @@ impl RuleSet {
     /// A sentence that tells what is wrong, with a suggestion where there is one.
     pub(crate) fn add(&mut self, path: &str, line: usize, node: &Node, map: &FieldMap) -> Result<(), String> {
         let rule = Rule::compile(path, line, node, map, &mut self.names)?;
+        let number = u32::try_from(self.rules.len()).unwrap_or(u32::MAX);
+        let asked = format!("{} {:?}", rule.logsource, node.get("detection"));
+        let first = *self.asked.entry(digest_of(&asked)).or_insert(number);
+        let rule = rule.with_twin((first != number).then_some(first));
         self.engine.add(&rule, self.rules.len());
         self.rules.push(rule);
         Ok(())

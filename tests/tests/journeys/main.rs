@@ -5,6 +5,7 @@ mod access;
 mod bad_input;
 mod browser;
 mod bulk;
+mod correlations;
 mod counts;
 mod crash;
 mod demo;

@@ -106,7 +106,7 @@ const TABLE: &[(&str, &str, Need)] = &[
 ];
 
 const BULK: &str = "{\"create\":{}}\n{\"message\":\"one\"}\n";
-const EXCEPTION: &str = r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2999-01-01T00:00:00Z"}"#;
+const EXCEPTION: &str = r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}"#;
 const QUESTION: &str = r#"{"role":"auditor","operation":"read","object":"audit"}"#;
 
 /// The policy file, read by itself and not by the guard that is tested.

@@ -1,5 +1,7 @@
 //! One set of log sources: its rules' probes by field, and which rules each of them wakes.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use aho_corasick::packed;
 use bumpalo::Bump;
 use daachorse::DoubleArrayAhoCorasick;
@@ -8,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::super::rule::Rule;
 use super::super::view::{NameId, View};
-use super::clause::{self, Probe, Watch};
+use super::clause::{self, Probe, Rates, Watch};
 use super::scratch::Seen;
 use super::trie::Trie;
 
@@ -28,7 +30,26 @@ pub(super) struct Class {
     keywords: Option<Parts>,
     /// The rules that each probe wakes.
     wakes: Vec<Box<[u32]>>,
+    /// Counts how often probes hit, until enough events were seen; `None` when the choice of probes is made.
+    lesson: Option<Lesson>,
 }
+
+/// What a class learns of its events: estimates of how rare a probe is are poor, so each is counted once it is watched.
+#[derive(Debug)]
+struct Lesson {
+    events: AtomicU32,
+    watches: Vec<Watch>,
+    hits: Vec<AtomicU32>,
+    /// What earlier lessons counted.
+    before: Rates,
+    /// Lessons that may follow.
+    left: u8,
+}
+
+/// Events of one lesson.
+const LESSON_EVENTS: u32 = 1_000;
+/// Lessons of one class.
+const LESSONS: u8 = 4;
 
 /// The probes of one field; each is a number in [`Class::wakes`].
 #[derive(Debug, Default)]
@@ -57,15 +78,48 @@ impl std::fmt::Debug for Parts {
 impl Class {
     /// Compiles the clauses of the rules with these numbers, ascending.
     pub(super) fn compile(rules: &[Rule], numbers: Vec<u32>) -> Self {
+        Self::with(rules, &numbers, Rates::default(), LESSONS)
+    }
+
+    /// Whether enough events were seen to choose the probes anew.
+    pub(super) fn has_learnt(&self) -> bool {
+        self.lesson.as_ref().is_some_and(|lesson| lesson.events.load(Ordering::Relaxed) >= LESSON_EVENTS)
+    }
+
+    /// Compiles the same rules with what was learnt.
+    pub(super) fn learnt(&self, rules: &[Rule], numbers: &[u32]) -> Self {
+        let Some(lesson) = &self.lesson else { return Self::with(rules, numbers, Rates::default(), 0) };
+        let events = f64::from(lesson.events.load(Ordering::Relaxed).max(1));
+        let mut rates = lesson.before.clone();
+        for (watch, hits) in lesson.watches.iter().zip(&lesson.hits) {
+            // What was never hit is rare, not impossible.
+            rates.insert(watch.clone(), (f64::from(hits.load(Ordering::Relaxed)) + 0.1) / events);
+        }
+        Self::with(rules, numbers, rates, lesson.left.saturating_sub(1))
+    }
+
+    fn with(rules: &[Rule], numbers: &[u32], rates: Rates, lessons: u8) -> Self {
         let mut builder = Builder::default();
         let mut always = Vec::new();
-        for number in &numbers {
-            match rules.get(*number as usize).and_then(clause::of) {
+        for number in numbers {
+            match rules.get(*number as usize).and_then(|rule| clause::of(rule, &rates)) {
                 Some(clause) => clause.watches.into_iter().for_each(|watch| builder.add(watch, *number)),
                 None => always.push(*number),
             }
         }
-        builder.finish(numbers.last().map_or(0, |last| *last as usize + 1), always)
+        let mut watches: Vec<(Watch, u32)> = Vec::new();
+        if lessons > 0 {
+            watches = builder.probes.iter().map(|(watch, probe)| (watch.clone(), *probe)).collect();
+            watches.sort_by_key(|(_, probe)| *probe);
+        }
+        let mut class = builder.finish(numbers.last().map_or(0, |last| *last as usize + 1), always);
+        if lessons > 0 {
+            let hits = watches.iter().map(|_| AtomicU32::new(0)).collect();
+            let watches = watches.into_iter().map(|(watch, _)| watch).collect();
+            let events = AtomicU32::new(0);
+            class.lesson = Some(Lesson { events, watches, hits, before: rates, left: lessons });
+        }
+        class
     }
 
     /// A class whose rules are all asked for every event.
@@ -77,7 +131,13 @@ impl Class {
     pub(super) fn wake<'e>(&self, view: &View<'e>, bump: &'e Bump, seen: &mut Seen, woken: &mut Vec<u32>) {
         seen.begin(self.numbers);
         woken.extend(self.always.iter().filter(|rule| seen.first(**rule)));
+        if let Some(lesson) = &self.lesson {
+            lesson.events.fetch_add(1, Ordering::Relaxed);
+        }
         let mut hit = |probe: u32| {
+            if let Some(hits) = self.lesson.as_ref().and_then(|lesson| lesson.hits.get(probe as usize)) {
+                hits.fetch_add(1, Ordering::Relaxed);
+            }
             let rules = self.wakes.get(probe as usize).map(AsRef::as_ref).unwrap_or_default();
             woken.extend(rules.iter().filter(|rule| seen.first(**rule)));
         };
@@ -203,6 +263,6 @@ impl Builder {
         always.sort_unstable();
         always.dedup();
         let wakes = self.wakes.into_iter().map(Vec::into_boxed_slice).collect();
-        Class { numbers, always, fields, keywords, wakes }
+        Class { numbers, always, fields, keywords, wakes, lesson: None }
     }
 }

@@ -3,6 +3,8 @@
 //! Of a conjunction the rarest part is enough, of a disjunction every part is needed, and `not` turns one into the
 //! other. A negated comparison cannot be probed: nothing in the event says that it holds.
 
+use rustc_hash::FxHashMap;
+
 use super::super::condition::Condition;
 use super::super::detection::Detection;
 use super::super::pattern::{Piece, TextMatcher, lower};
@@ -13,6 +15,9 @@ use super::literal;
 
 /// Most probes in one clause; a rule that needs more is always evaluated.
 const PROBES_MAX: usize = 4_096;
+
+/// What searching all of an event's text costs more than any probe of a field, as a rate.
+const KEYWORD_COST: f64 = 1.0;
 
 /// A cheap question to one field's values in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,33 +48,36 @@ pub(super) struct Clause {
     rate: f64,
 }
 
+/// How many events in one a probe was seen to hit, for the probes that were watched; estimates serve for the others.
+pub(super) type Rates = FxHashMap<Watch, f64>;
+
 /// The clause of a rule; `None` when it must always be evaluated.
-pub(super) fn of(rule: &Rule) -> Option<Clause> {
-    condition(rule, rule.condition(), false)
+pub(super) fn of(rule: &Rule, rates: &Rates) -> Option<Clause> {
+    condition(rule, rule.condition(), false, rates)
 }
 
-fn condition(rule: &Rule, part: &Condition, negated: bool) -> Option<Clause> {
-    let of = |part: &Condition| condition(rule, part, negated);
+fn condition(rule: &Rule, part: &Condition, negated: bool, rates: &Rates) -> Option<Clause> {
+    let of = |part: &Condition| condition(rule, part, negated, rates);
     match (part, negated) {
-        (Condition::Selection(number), _) => detection(rule.selection(*number)?, negated),
-        (Condition::Not(inner), _) => condition(rule, inner, !negated),
+        (Condition::Selection(number), _) => detection(rule.selection(*number)?, negated, rates),
+        (Condition::Not(inner), _) => condition(rule, inner, !negated, rates),
         (Condition::All(parts), false) | (Condition::Any(parts), true) => rarest(parts.iter().map(of)),
         (Condition::Any(parts), false) | (Condition::All(parts), true) => union(parts.iter().map(of)),
     }
 }
 
-fn detection(part: &Detection, negated: bool) -> Option<Clause> {
-    let of = |part: &Detection| detection(part, negated);
+fn detection(part: &Detection, negated: bool, rates: &Rates) -> Option<Clause> {
+    let of = |part: &Detection| detection(part, negated, rates);
     match (part, negated) {
-        (Detection::Item(one), _) => item(one, negated),
+        (Detection::Item(one), _) => item(one, negated, rates),
         (Detection::All(parts), false) | (Detection::Any(parts), true) => rarest(parts.iter().map(of)),
         (Detection::Any(parts), false) | (Detection::All(parts), true) => union(parts.iter().map(of)),
     }
 }
 
-fn item(item: &Item, negated: bool) -> Option<Clause> {
+fn item(item: &Item, negated: bool, rates: &Rates) -> Option<Clause> {
     let negated = negated != item.is_negated();
-    let tests = item.tests().iter().map(|one| test(item.names(), one, negated));
+    let tests = item.tests().iter().map(|one| test(item.names(), one, negated, rates));
     if item.is_all() == negated { union(tests) } else { rarest(tests) }
 }
 
@@ -91,22 +99,22 @@ fn union(parts: impl Iterator<Item = Option<Clause>>) -> Option<Clause> {
     (!all.watches.is_empty()).then_some(all)
 }
 
-fn test(names: Option<&[NameId]>, test: &Test, negated: bool) -> Option<Clause> {
-    let probe = |probe| one(names, probe);
+fn test(names: Option<&[NameId]>, test: &Test, negated: bool, rates: &Rates) -> Option<Clause> {
+    let probe = |probe| one(names, probe, rates);
     match (test, negated) {
         (Test::Null, true) | (Test::Exists(false), true) | (Test::Exists(true), false) => probe(Probe::Present),
         (_, true) | (Test::Null | Test::Exists(false), false) => None,
-        (Test::Text(matcher), false) => text(names, matcher),
-        (Test::OneOf(matchers), false) => union(matchers.iter().map(|matcher| text(names, matcher))),
+        (Test::Text(matcher), false) => text(names, matcher, rates),
+        (Test::OneOf(matchers), false) => union(matchers.iter().map(|matcher| text(names, matcher, rates))),
         (Test::Regex(regex), false) => match literal::required(regex.as_str()) {
-            Some(texts) => union(texts.iter().map(|text| one(names, part(text)))),
+            Some(texts) => union(texts.iter().map(|text| one(names, part(text), rates))),
             None => probe(Probe::Present),
         },
         (Test::Cidr(_) | Test::Compare(..) | Test::Time(..) | Test::FieldRef(..), false) => probe(Probe::Present),
     }
 }
 
-fn text(names: Option<&[NameId]>, matcher: &TextMatcher) -> Option<Clause> {
+fn text(names: Option<&[NameId]>, matcher: &TextMatcher, rates: &Rates) -> Option<Clause> {
     let probe = match matcher {
         TextMatcher::Anything => Probe::Present,
         TextMatcher::Equal(text) => Probe::Equal(lower(text)),
@@ -115,7 +123,7 @@ fn text(names: Option<&[NameId]>, matcher: &TextMatcher) -> Option<Clause> {
         TextMatcher::Part(finder) => part(&String::from_utf8_lossy(finder.needle())),
         TextMatcher::Glob(glob) => of_pieces(glob.pieces()),
     };
-    one(names, probe)
+    one(names, probe, rates)
 }
 
 /// The longest text of a pattern, at its place.
@@ -136,7 +144,7 @@ fn part(text: &str) -> Probe {
     Probe::Part(lower(text))
 }
 
-fn one(names: Option<&[NameId]>, probe: Probe) -> Option<Clause> {
+fn one(names: Option<&[NameId]>, probe: Probe, rates: &Rates) -> Option<Clause> {
     let probe = match probe {
         Probe::Start(text) | Probe::End(text) | Probe::Part(text) if text.is_empty() => Probe::Present,
         // Keywords are searched in texts, never compared whole.
@@ -146,12 +154,18 @@ fn one(names: Option<&[NameId]>, probe: Probe) -> Option<Clause> {
     if names.is_none() && probe == Probe::Present {
         return None;
     }
-    let rate = rate(names.is_none(), &probe);
-    Some(Clause { watches: vec![Watch { field: names.map(<[NameId]>::to_vec), probe }], rate })
+    let watch = Watch { field: names.map(<[NameId]>::to_vec), probe };
+    let rate = match rates.get(&watch) {
+        Some(seen) if names.is_none() => KEYWORD_COST + seen,
+        Some(seen) => *seen,
+        None => estimate(names.is_none(), &watch.probe),
+    };
+    Some(Clause { watches: vec![watch], rate })
 }
 
-/// How many events in one a probe is expected to hit. Searching is dear, all the more in all of the event's text.
-fn rate(is_keyword: bool, probe: &Probe) -> f64 {
+/// How many events in one a probe is expected to hit before any was seen. Searching is dear, all the more in all of the
+/// event's text.
+fn estimate(is_keyword: bool, probe: &Probe) -> f64 {
     let rate = match probe {
         Probe::Present => 0.6,
         Probe::Equal(text) => 0.04 * rare(text.len(), 6) + 0.001,
@@ -164,7 +178,7 @@ fn rate(is_keyword: bool, probe: &Probe) -> f64 {
         Probe::Present => false,
     };
     let rate: f64 = if common { rate.max(0.05) } else { rate };
-    if is_keyword { 1.0 + rate } else { rate }
+    if is_keyword { KEYWORD_COST + rate } else { rate }
 }
 
 /// Falls by half with every `half` bytes.

@@ -1,7 +1,8 @@
 //! The compiled engine: from an event to the few rules that may match it.
 //!
 //! Rules are found by the event's set of log sources; for every set that occurs, a [`Class`] is compiled once. From each
-//! rule it takes one *clause* (`clause`): probes of which at least one must hit before the rule can be true. Probes of
+//! rule it takes one *clause* (`clause`): probes of which at least one must hit before the rule can be true, those that
+//! are rarest on the events that come; the first thousands of events teach which. Probes of
 //! one field lie in one structure: equality in a hash, starts and ends in tries (`trie`), parts in one automaton. A hit
 //! wakes the rules that watch it; only those are evaluated, by the same code that the reference uses, so that the engine
 //! can be slow by mistake but not wrong by more than a missing clause. What cannot be probed is evaluated always.
@@ -55,7 +56,7 @@ impl Engine {
         mut found: impl FnMut(u32, &'s Rule, &View<'_>),
     ) {
         scratch.begin(&self.classes);
-        let Scratch { bump, buckets, seen, woken, known, .. } = scratch;
+        let Scratch { bump, buckets, seen, woken, answers, known, .. } = scratch;
         self.routes.buckets(&logsource::sources(event, bump), bump, buckets);
         if buckets.is_empty() {
             return;
@@ -68,12 +69,29 @@ impl Engine {
                 class
             }
         };
+        let class = match class.has_learnt() {
+            true => {
+                let class = self.learnt(rules, buckets, &class);
+                known.insert(buckets.as_slice().into(), Arc::clone(&class));
+                class
+            }
+            false => class,
+        };
         let view = View::new(event, names, bump);
         class.wake(&view, bump, seen, woken);
+        answers.clear();
         for number in woken.iter() {
-            if let Some(rule) = rules.get(*number as usize)
-                && rule.matches(&view)
-            {
+            let Some(rule) = rules.get(*number as usize) else { continue };
+            let twin = rule.twin_of().unwrap_or(*number);
+            // Twins watch the same, so the first of them was woken, too, and stands before them.
+            let holds = match answers.iter().find(|(first, _)| *first == twin) {
+                Some((_, holds)) => *holds,
+                None => rule.matches(&view),
+            };
+            if rule.twin_of().is_none() {
+                answers.push((twin, holds));
+            }
+            if holds {
                 found(*number, rule, &view);
             }
         }
@@ -115,6 +133,23 @@ impl Engine {
     #[cfg(test)]
     fn met(&self) -> usize {
         self.classes.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// The class with its probes chosen by what `old` has learnt, made by the first thread that asks.
+    fn learnt(&self, rules: &[Rule], buckets: &[u32], old: &Arc<Class>) -> Arc<Class> {
+        let present = self.class(rules, buckets);
+        if !Arc::ptr_eq(&present, old) {
+            return present;
+        }
+        let class = Arc::new(old.learnt(rules, &self.routes.rules_of(buckets)));
+        let mut classes = self.classes.write().unwrap_or_else(PoisonError::into_inner);
+        match classes.get_mut(buckets) {
+            Some(present) if Arc::ptr_eq(present, old) => *present = Arc::clone(&class),
+            // Another thread was first, or the class is kept by nobody.
+            Some(present) => return Arc::clone(present),
+            None => {}
+        }
+        class
     }
 
     fn class(&self, rules: &[Rule], buckets: &[u32]) -> Arc<Class> {

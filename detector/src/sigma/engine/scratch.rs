@@ -15,6 +15,8 @@ pub struct Scratch {
     pub(super) buckets: Vec<u32>,
     pub(super) seen: Seen,
     pub(super) woken: Vec<u32>,
+    /// What the rules that were asked about the event said.
+    pub(super) answers: Vec<(u32, bool)>,
     pub(super) known: FxHashMap<Box<[u32]>, Arc<Class>>,
     owner: Option<Arc<Classes>>,
 }

@@ -168,6 +168,49 @@ fn cases() -> u32 {
 }
 
 #[test]
+fn what_events_teach_changes_no_answer() {
+    let rules: Vec<String> = (0..40)
+        .map(|number| {
+            let list = if number % 2 == 0 { "common, rare" } else { "common" };
+            format!(
+                "title: t{number}\nlogsource: {{service: x}}\ndetection:\n  s: {{A|contains: [{list}], B|endswith: v{}, C: [a, {number}]}}\n  condition: s\n",
+                number % 7
+            )
+        })
+        .collect();
+    let set = load(&rules);
+    let mut scratch = Scratch::default();
+    let mut found = 0;
+    for number in 0..8_000_u32 {
+        let mut event = Event::new();
+        event.push("event.dataset", "p.x").unwrap();
+        event.push("A", if number % 10 == 0 { "x rare" } else { "a common text" }).unwrap();
+        event.push("B", format!("-v{}", number % 9).as_str()).unwrap();
+        event.push("C", i64::from(number % 50)).unwrap();
+        let fast: Vec<u32> = set.evaluate(&event, &mut scratch).iter().map(|one| one.number).collect();
+        let slow: Vec<u32> = set.evaluate_slowly(&event).iter().map(|one| one.number).collect();
+        assert_eq!(fast, slow, "{event:?}");
+        found += fast.len();
+    }
+    assert!(found > 100, "{found}");
+}
+
+#[test]
+fn rules_that_ask_the_same_answer_together() {
+    let rule = "title: t\nlogsource: {service: x}\ndetection: {s: {A: [b, c]}, condition: s}\n";
+    let other = rule.replace("b, c", "b, d");
+    let set = load(&[rule.to_owned(), other, rule.to_owned(), rule.to_owned()]);
+    let mut scratch = Scratch::default();
+    for (value, expected) in [("b", vec![0, 1, 2, 3]), ("c", vec![0, 2, 3]), ("d", vec![1]), ("e", vec![])] {
+        let mut event = Event::new();
+        event.push("event.dataset", "p.x").unwrap();
+        event.push("A", value).unwrap();
+        let found: Vec<u32> = set.evaluate(&event, &mut scratch).iter().map(|one| one.number).collect();
+        assert_eq!(found, expected, "{value}");
+    }
+}
+
+#[test]
 fn a_set_that_met_events_warms_the_next() {
     let rules: Vec<String> = (0..3)
         .map(|number| {
