@@ -3,7 +3,7 @@
 use event::{Event, EventFull};
 
 use super::scan::{Scan, unescape};
-use super::{Dates, Fit, Line, TextFormat};
+use super::{Dates, Fit, Line, TextFormat, has_own_format, squid};
 
 /// The registry's line for nginx, whose name is the program's or nobody's.
 pub(crate) const NGINX: TextFormat =
@@ -34,10 +34,14 @@ fn virtual_host((host, port): (&str, &str)) -> bool {
 
 /// `ADDRESS IDENT USER [TIME] "REQUEST" STATUS BYTES "REFERRER" "AGENT"`.
 fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
+    if line.app.is_some_and(has_own_format) || squid::combined(line.text).is_some() {
+        return Ok(Fit::No);
+    }
     read(line.text, dates, event).transpose().unwrap_or(Ok(Fit::No))
 }
 
-fn read(text: &str, dates: &Dates<'_>, event: &mut Event) -> Result<Option<Fit>, EventFull> {
+/// The same for Squid, whose combined line has more behind it.
+pub(super) fn read(text: &str, dates: &Dates<'_>, event: &mut Event) -> Result<Option<Fit>, EventFull> {
     let mut scan = Scan::new(text);
     let mut client = scan.word();
     let mut ident = scan.word();
@@ -51,7 +55,9 @@ fn read(text: &str, dates: &Dates<'_>, event: &mut Event) -> Result<Option<Fit>,
     let Some(request) = scan.quoted() else { return Ok(None) };
     scan.spaces();
     let status = scan.word();
-    if client.is_empty() || ident.is_empty() || user.is_empty() || status.len() != 3 {
+    // A line of another format that quotes one of ours.
+    let odd = !is_client(client) || ident.contains(',') || user.contains('"') || user.contains(": ");
+    if odd || client.is_empty() || ident.is_empty() || user.is_empty() || status.len() != 3 {
         return Ok(None);
     }
     let Ok(status) = status.parse::<u16>() else { return Ok(None) };
@@ -76,6 +82,13 @@ fn read(text: &str, dates: &Dates<'_>, event: &mut Event) -> Result<Option<Fit>,
 
 fn meant(found: char) -> Option<char> {
     matches!(found, '"' | '\\').then_some(found)
+}
+
+/// Whether it may be a client's address or name, or nginx' word for a socket.
+fn is_client(text: &str) -> bool {
+    let belongs = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:%".contains(&byte);
+    let counts = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && !crate::normalise::is_ip(text);
+    text == "unix:" || !text.ends_with(':') && !counts && text.bytes().all(belongs)
 }
 
 /// `GET /path?query HTTP/1.1`; anything else that a client sent is kept as it is.

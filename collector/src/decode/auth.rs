@@ -24,12 +24,14 @@ const PROGRAMS: [&str; 11] = [
     "passwd",
 ];
 
+/// Whether every line of `app`, with or without a path, belongs to this format.
+pub(super) fn owns(app: &str) -> bool {
+    PROGRAMS.contains(&app.rsplit('/').next().unwrap_or(app))
+}
+
 fn decode(line: Line<'_>, _dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
-    let Some(app) = line.app else { return Ok(Fit::No) };
+    let Some(app) = line.app.filter(|app| owns(app)) else { return Ok(Fit::No) };
     let app = app.rsplit('/').next().unwrap_or(app);
-    if !PROGRAMS.contains(&app) {
-        return Ok(Fit::No);
-    }
     let text = line.text;
     if text.starts_with("pam_") {
         pam(text, event)?;

@@ -6,21 +6,46 @@
 //! event. To add a format: one file here, its mapping in `normalise/`, one line in [`TEXT`] or [`JSON`].
 
 mod access;
+mod apache_error;
+mod auditd;
 mod auth;
+mod bind;
 mod cef;
+mod cisco;
+mod cloudtrail;
+mod columns;
 pub(crate) mod dates;
+mod dnsmasq;
+mod dovecot;
+mod filterlog;
+mod fortigate;
+mod freeradius;
 mod journald;
 mod json;
+mod kubernetes;
+mod leef;
 mod lgsp;
 pub(crate) mod memory;
+mod modsecurity;
+mod mysql;
 mod netfilter;
+mod nginx_error;
+mod opendmarc;
 mod pairs;
+mod postfix;
+mod postgres;
+mod programs;
 mod scan;
+mod squid;
 mod suricata;
 pub(crate) mod syslog;
+mod systemd;
+mod template;
 #[cfg(test)]
 mod testing;
+mod unbound;
 mod windows;
+mod zeek;
 
 use event::{Event, EventFull, Mark};
 
@@ -91,15 +116,54 @@ pub struct Shaped {
 }
 
 /// Formats of text, most telling first.
-pub static TEXT: &[TextFormat] =
-    &[cef::FORMAT, auth::FORMAT, netfilter::FORMAT, access::NGINX, access::APACHE, pairs::FORMAT];
+pub static TEXT: &[TextFormat] = &[
+    cef::FORMAT,
+    leef::FORMAT,
+    auth::FORMAT,
+    postfix::FORMAT,
+    dovecot::FORMAT,
+    opendmarc::FORMAT,
+    systemd::FORMAT,
+    dnsmasq::FORMAT,
+    unbound::FORMAT,
+    bind::FORMAT,
+    auditd::FORMAT,
+    netfilter::FORMAT,
+    nginx_error::FORMAT,
+    apache_error::FORMAT,
+    zeek::TABS,
+    access::NGINX,
+    access::APACHE,
+    cisco::asa::FORMAT,
+    cisco::ios::FORMAT,
+    filterlog::FORMAT,
+    fortigate::FORMAT,
+    squid::FORMAT,
+    postgres::FORMAT,
+    mysql::audit::FORMAT,
+    mysql::error::FORMAT,
+    freeradius::FORMAT,
+    pairs::FORMAT,
+];
 
 /// Kinds of JSON documents, most telling first; the last one fits all.
-pub static JSON: &[JsonShape] =
-    &[suricata::SHAPE, windows::FLAT, windows::WINLOGBEAT, windows::XML, lgsp::SHAPE, journald::SHAPE, json::SHAPE];
+pub static JSON: &[JsonShape] = &[
+    suricata::SHAPE,
+    windows::FLAT,
+    windows::WINLOGBEAT,
+    windows::XML,
+    lgsp::SHAPE,
+    journald::SHAPE,
+    zeek::SHAPE,
+    kubernetes::SHAPE,
+    cloudtrail::SHAPE,
+    postgres::SHAPE,
+    mysql::audit_json::SHAPE,
+    json::SHAPE,
+];
 
 /// The number of registered formats.
-pub const FORMATS: usize = 13;
+pub const FORMATS: usize = 39;
 /// Stands behind the registered formats for: a syslog header around plain text.
 pub const PLAIN: usize = FORMATS;
 
@@ -107,6 +171,24 @@ pub const PLAIN: usize = FORMATS;
 pub fn format_name(number: usize) -> &'static str {
     let json = || JSON.get(number.checked_sub(TEXT.len())?).map(|shape| shape.name);
     TEXT.get(number).map(|format| format.name).or_else(json).unwrap_or("system.syslog")
+}
+
+/// Programs besides auth's whose messages are one format's alone, whatever a message quotes.
+const PROGRAMS: [&str; 9] = [
+    "filterlog",
+    "freeradius",
+    "mariadbd",
+    "mysql-server_auditing",
+    "mysqld",
+    "mysqld_safe",
+    "postgres",
+    "postgresql",
+    "radiusd",
+];
+
+/// Whether the program's messages, or the messages behind a Cisco mark, are one format's alone.
+fn has_own_format(app: &str) -> bool {
+    app.starts_with('%') || PROGRAMS.contains(&app) || auth::owns(app)
 }
 
 /// What became of a record.
@@ -186,8 +268,12 @@ fn body(
     if line.text.trim_ascii_start().starts_with('{') {
         return json_body(line.text, dates, hint, nesting, event);
     }
+    let owner = line.app.and_then(programs::owner);
     let hinted = hint.and_then(|number| Some((number, TEXT.get(number)?))).filter(|(_, format)| format.strict);
     for (number, format) in hinted.into_iter().chain(TEXT.iter().enumerate()) {
+        if format.strict && owner.is_some_and(|owner| owner != format.name) {
+            continue;
+        }
         let mark = event.mark();
         match (format.decode)(line, dates, event)? {
             Fit::No => event.rewind(mark),
@@ -264,3 +350,6 @@ fn fault(text: &str) -> &'static str {
         Some(_) => "no decoder knows this form",
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,8 @@ const PAIRS_MAX: usize = 1_000;
 /// Longest key, in bytes.
 const KEY_BYTES_MAX: usize = 128;
 
-fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
+/// Adds each pair as `kv.KEY`.
+pub(super) fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
     let mut scan = Scan::new(line.text.trim_ascii());
     let (mut pairs, mut others) = (0, 0);
     let mut name = String::with_capacity(48);

@@ -256,8 +256,10 @@ pub(crate) fn identify(header: &Header<'_>, event: &mut Event) -> Result<(), Eve
     if let Some(host) = header.host {
         event.set_default("host.name", host)?;
     }
-    // A Windows event names its processes itself; the header names the program that sent it.
-    if event.has("process.name") || event.has("winlog.event_id") {
+    // A Windows event names its processes itself; the header names the program that sent it. A Cisco device puts its
+    // mark or a number where the program's name would be.
+    let cisco = event.get_str("observer.vendor") == Some("Cisco");
+    if cisco || event.has("process.name") || event.has("winlog.event_id") {
         return Ok(());
     }
     if let Some(app) = header.app {

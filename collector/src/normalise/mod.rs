@@ -2,15 +2,31 @@
 //! the sender wrote can be found under the sender's names too.
 
 pub(crate) mod access;
+pub(crate) mod auditd;
 pub(crate) mod auth;
 pub(crate) mod cef;
+pub(crate) mod cisco;
+pub(crate) mod cloudtrail;
+pub(crate) mod dns;
+pub(crate) mod errors;
+pub(crate) mod filterlog;
+pub(crate) mod fortigate;
+pub(crate) mod freeradius;
 pub(crate) mod journald;
 pub(crate) mod json;
+pub(crate) mod kubernetes;
+pub(crate) mod leef;
 pub(crate) mod lgsp;
+pub(crate) mod mail;
+pub(crate) mod mysql;
 pub(crate) mod netfilter;
 pub(crate) mod pairs;
+pub(crate) mod postgres;
+pub(crate) mod squid;
 pub(crate) mod suricata;
+pub(crate) mod systemd;
 pub(crate) mod windows;
+pub(crate) mod zeek;
 
 use std::net::IpAddr;
 
@@ -99,6 +115,22 @@ pub(crate) fn is_ip(text: &str) -> bool {
     // Cheap before exact: most texts asked about are addresses.
     let shaped = |byte: u8| byte.is_ascii_hexdigit() || byte == b'.' || byte == b':';
     text.len() <= 45 && text.bytes().all(shaped) && text.parse::<IpAddr>().is_ok()
+}
+
+/// The name of an IP protocol by the number that IANA gives it.
+pub(crate) fn transport(number: &str) -> Option<&'static str> {
+    Some(match number {
+        "1" => "icmp",
+        "2" => "igmp",
+        "6" => "tcp",
+        "17" => "udp",
+        "47" => "gre",
+        "50" => "esp",
+        "58" => "ipv6-icmp",
+        "89" => "ospf",
+        "132" => "sctp",
+        _ => return None,
+    })
 }
 
 /// The outcome that a device's word for what it did means.

@@ -21,8 +21,13 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
     if let Some(protocol) = event.get_str("iptables.proto").map(str::to_ascii_lowercase) {
         event.set_default("network.transport", protocol.as_str())?;
     }
-    let words = event.get_str("iptables.prefix").unwrap_or_default();
-    let outcome = words.split([' ', '-', '_', ':', '[', ']']).find_map(super::outcome);
+    let prefix = event.get_str("iptables.prefix").unwrap_or_default();
+    let mut words = prefix.split([' ', '-', '_', ':', '[', ']', '#', '/', '.']);
+    let said = words.find_map(|word| Some((super::outcome(word)?, word.to_ascii_lowercase())));
+    let outcome = said.as_ref().map(|(outcome, _)| *outcome);
+    if let Some((_, action)) = &said {
+        event.set_default("event.action", action.as_str())?;
+    }
     let kind = match outcome {
         Some("failure") => "denied",
         Some(_) => "allowed",

@@ -37,7 +37,10 @@ fn lines(name: &str) -> Vec<Vec<u8>> {
     read.map(|record| record.unwrap().bytes.to_vec()).collect()
 }
 
-const CORPUS: [&str; 7] = ["syslog", "auth", "access", "firewall", "json", "windows", "unknown"];
+const CORPUS: [&str; 16] = [
+    "syslog", "auth", "access", "firewall", "json", "windows", "unknown", "mail", "dns", "audit", "zeek", "errors",
+    "cisco", "filter", "database", "cloud",
+];
 /// The same on every event, and not of interest in a golden file.
 const ALIKE: [&str; 7] = [
     "metrosoc.site.id",

@@ -14,6 +14,14 @@ const EMBEDDED: [(&str, &str); 3] = [
     ("rules/pipelines/cloud.yml", include_str!("../../../rules/pipelines/cloud.yml")),
 ];
 
+/// What our decoders put before the names of a product's own records, which are Sigma's names too.
+const PREFIXES: [(&str, &str); 4] = [
+    ("aws", "aws.cloudtrail."),
+    ("kubernetes", "kubernetes.audit."),
+    ("fortigate", "kv."),
+    ("fortigate", "cef.extensions.FTNTFGT"),
+];
+
 /// Sigma's names to ours, by log source.
 #[derive(Debug, Clone, Default)]
 pub struct FieldMap(Vec<Mapping>);
@@ -71,6 +79,22 @@ impl FieldMap {
         }
         if logsource.product.as_deref() == Some("windows") {
             names.push(format!("winlog.user_data.{field}"));
+        }
+        // Our decoders keep every field of these under the format's own names.
+        let own = match (logsource.product.as_deref(), logsource.service.as_deref()) {
+            (Some("linux"), Some("auditd")) => Some(format!("auditd.log.{field}")),
+            (Some("zeek"), Some("conn")) => Some(format!("zeek.connection.{field}")),
+            (Some("zeek"), Some(log)) => Some(format!("zeek.{log}.{field}")),
+            _ => None,
+        };
+        if let Some(name) = own.filter(|name| !names.contains(name)) {
+            names.push(name);
+        }
+        for (_, prefix) in PREFIXES.iter().filter(|(product, _)| logsource.product.as_deref() == Some(product)) {
+            let name = format!("{prefix}{field}");
+            if !field.starts_with(prefix) && !names.contains(&name) {
+                names.push(name);
+            }
         }
         names
     }
@@ -141,6 +165,21 @@ mod tests {
     }
 
     #[test]
+    fn sensors_fields_are_found_under_their_own_names() {
+        let map = FieldMap::embedded().unwrap();
+        let check = |product: &str, service: &str, field: &str, expected: &str| {
+            let logsource = LogSource { product: Some(product.into()), category: None, service: Some(service.into()) };
+            let names = map.candidates(&logsource, field);
+            assert_eq!(names.iter().filter(|name| *name == expected).count(), 1, "{logsource} {field}: {names:?}");
+        };
+        check("zeek", "ssl", "validation_status", "zeek.ssl.validation_status");
+        check("zeek", "notice", "note", "zeek.notice.note");
+        check("zeek", "conn", "duration", "zeek.connection.duration");
+        check("zeek", "dns", "query", "zeek.dns.query");
+        check("linux", "auditd", "audit_enabled", "auditd.log.audit_enabled");
+    }
+
+    #[test]
     fn every_shipped_file_is_in_the_map() {
         let map = FieldMap::embedded().unwrap();
         let check = |product: &str, category: &str, service: &str, field: &str, expected: &str, is_mapped: bool| {
@@ -158,6 +197,12 @@ mod tests {
         check("azure", "", "signinlogs", "ResultType", "azure.signinlogs.result_type", true);
         check("gcp", "", "gcp.audit", "gcp.audit.method_name", "event.action", true);
         check("okta", "", "okta", "eventType", "event.action", true);
+        check("aws", "", "cloudtrail", "requestParameters.x", "aws.cloudtrail.requestParameters.x", true);
+        check("kubernetes", "", "audit", "user.groups", "kubernetes.audit.user.groups", true);
+        check("fortigate", "", "event", "cfgattr", "kv.cfgattr", true);
+        check("fortigate", "", "event", "kv.cfgattr", "kv.kv.cfgattr", false);
+        check("", "firewall", "", "cfgattr", "kv.cfgattr", false);
+        check("postgresql", "", "audit", "statement", "postgresql.audit.statement", true);
         // ECS copies that were made of another field must not answer.
         check("windows", "", "security", "TargetUserName", "user.name", false);
         check("windows", "", "security", "IpAddress", "source.ip", false);

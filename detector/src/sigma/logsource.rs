@@ -88,16 +88,30 @@ pub(crate) fn sources<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Sourc
     let dataset = event.get_str("event.dataset").unwrap_or_default();
     match dataset.split_once('.') {
         Some(("system", _)) => linux(event, dataset, bump),
-        Some(("auditd", _)) => one(bump, "linux", "", "auditd"),
+        Some(("auditd", _)) => audit(event, bump),
+        Some((product @ ("nginx" | "apache"), "error")) => errors(event, product, bump),
         Some((product @ ("nginx" | "apache" | "iis" | "lighttpd" | "caddy"), _)) => {
             one(bump, product, "webserver", product)
+        }
+        Some(("bind", service)) => {
+            let category = if service == "query" { "dns" } else { "" };
+            bump_vec![in bump; Source::new("bind", category, service), Source::new("linux", category, "named")]
+        }
+        Some((product @ ("dnsmasq" | "unbound"), service)) => {
+            one(bump, product, if event.has("dns.question.type") { "dns" } else { "" }, service)
         }
         Some(("squid", _)) => one(bump, "squid", "proxy", "squid"),
         Some(("suricata", _)) => suricata(event, bump),
         Some(("iptables" | "netfilter", _)) => one(bump, "linux", "firewall", "iptables"),
         Some(("zeek", service)) => zeek(service, bump),
+        Some(("cisco", service)) => cisco(event, service, bump),
+        Some(("fortinet", _)) => one(bump, "fortigate", "firewall", event.get_str("kv.type").unwrap_or_default()),
+        Some(("pfsense", _)) => one(bump, "pfsense", "firewall", "filterlog"),
+        Some((product @ ("postgresql" | "mysql"), service)) => database(event, product, service, bump),
+        Some(("kubernetes", "audit")) => kubernetes(bump),
+        Some(("freeradius", _)) => one(bump, "freeradius", "", "radius"),
         Some((product, service)) => other(event, product, service, bump),
-        None if dataset == "cef" => security_device(event, bump),
+        None if matches!(dataset, "cef" | "leef") => security_device(event, bump),
         None if event.get_str("observer.vendor") == Some("Fortinet") => {
             one(bump, "fortigate", "firewall", event.get_str("kv.type").unwrap_or_default())
         }
@@ -120,10 +134,30 @@ fn linux<'e>(event: &'e Event, dataset: &str, bump: &'e Bump) -> BumpVec<'e, Sou
         "guacd" | "guacamole" => "guacamole",
         program => program,
     };
-    let mut set = one(bump, "linux", "", service);
+    let category = if service == "named" { "dns" } else { "" };
+    let mut set = one(bump, "linux", category, service);
     let log = if dataset == "system.auth" { "auth" } else { "syslog" };
     if log != service {
         set.push(Source::new("linux", "", log));
+    }
+    set
+}
+
+/// Records of the audit system; one with the words of a command also tells of a process that starts.
+fn audit<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let mut set = one(bump, "linux", "", "auditd");
+    if event.get_str("auditd.log.record_type") == Some("EXECVE") {
+        set.push(Source::new("linux", "process_creation", ""));
+    }
+    set
+}
+
+/// Error logs of web servers, and what ModSecurity writes into them. They are not of the category of requests, which
+/// the access log tells once already.
+fn errors<'e>(event: &'e Event, product: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let mut set = bump_vec![in bump; Source::new(product, "", product), Source::new(product, "", "error")];
+    if event.has("modsecurity.message") {
+        set.push(Source::new("modsecurity", "", "modsecurity"));
     }
     set
 }
@@ -143,6 +177,40 @@ fn zeek<'e>(service: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     one(bump, "zeek", category, service)
 }
 
+/// Cisco's firewalls and routers; Sigma's `aaa` is who signs in and what is typed.
+fn cisco<'e>(event: &'e Event, service: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let text = |name| event.get_str(name).unwrap_or_default();
+    let is_firewall = text("observer.type") == "firewall" || text("event.category") == "network";
+    let category = if is_firewall { "firewall" } else { "" };
+    let mut set = one(bump, "cisco", category, service);
+    if text("observer.product") == "ftd" {
+        set.push(Source::new("cisco", category, "ftd"));
+    }
+    if matches!(text("event.category"), "authentication" | "configuration" | "iam") {
+        set.push(Source::new("cisco", "", "aaa"));
+    }
+    match text("cisco.ios.facility") {
+        "BGP" | "TCP" | "IP-TCP" => set.push(Source::new("cisco", "", "bgp")),
+        "LDP" => set.push(Source::new("cisco", "", "ldp")),
+        _ => {}
+    }
+    set
+}
+
+/// A database's log and its audit; who signs in stands in the log and belongs to the audit too.
+fn database<'e>(event: &Event, product: &'e str, service: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let mut set = one(bump, product, "database", service);
+    if service != "audit" && event.get_str("event.category") == Some("authentication") {
+        set.push(Source::new(product, "database", "audit"));
+    }
+    set
+}
+
+fn kubernetes<'e>(bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let plain = Source::new("kubernetes", "", "audit");
+    bump_vec![in bump; plain, Source { category: Some("application"), ..plain }]
+}
+
 /// Firewalls and other devices that speak CEF.
 fn security_device<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let product = event.get_str("observer.product").unwrap_or_default();
@@ -156,6 +224,7 @@ fn security_device<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'
     };
     // FortiGate names its events `traffic:forward deny`, `event:system`…; Sigma calls the first word the service.
     let name = event.get_str("cef.name").or_else(|| event.get_str("message")).unwrap_or_default();
+    let name = if event.has("leef.version") { "" } else { name };
     let service = name.split_once(':').map_or("", |(first, _)| first);
     let service = if service.chars().all(|c| c.is_ascii_alphanumeric()) { service } else { "" };
     let mut name = BumpString::with_capacity_in(product.len(), bump);
@@ -211,8 +280,7 @@ fn undecoded<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
         return one(bump, "aws", "", "cloudtrail");
     }
     if text("kind") == "Event" && text("apiVersion").starts_with("audit.k8s.io") {
-        let plain = Source::new("kubernetes", "", "audit");
-        return bump_vec![in bump; plain, Source { category: Some("application"), ..plain }];
+        return kubernetes(bump);
     }
     match event.get_str("_path") {
         Some(service) => zeek(service, bump),
@@ -251,12 +319,51 @@ mod tests {
         check(&[("Channel", "Something/Else"), ("EventID", "1")], &["windows/-/-"]);
         check(&[("event.dataset", "system.auth"), ("process.name", "sshd")], &["linux/-/sshd", "linux/-/auth"]);
         check(&[("event.dataset", "nginx.access")], &["nginx/webserver/nginx"]);
+        check(&[("event.dataset", "nginx.error")], &["nginx/-/nginx", "nginx/-/error"]);
+        check(
+            &[("event.dataset", "apache.error"), ("modsecurity.message", "x")],
+            &["apache/-/apache", "apache/-/error", "modsecurity/-/modsecurity"],
+        );
+        check(&[("event.dataset", "bind.query")], &["bind/dns/query", "linux/dns/named"]);
+        check(&[("event.dataset", "bind.log")], &["bind/-/log", "linux/-/named"]);
+        check(&[("event.dataset", "dnsmasq.query"), ("dns.question.type", "A")], &["dnsmasq/dns/query"]);
+        check(&[("event.dataset", "dnsmasq.reply"), ("dns.question.name", "x")], &["dnsmasq/-/reply"]);
+        check(&[("event.dataset", "unbound.reply"), ("dns.question.type", "A")], &["unbound/dns/reply"]);
+        check(&[("event.dataset", "system.syslog"), ("process.name", "named")], &["linux/dns/named", "linux/-/syslog"]);
+        check(&[("event.dataset", "auditd.log"), ("auditd.log.record_type", "PATH")], &["linux/-/auditd"]);
+        check(
+            &[("event.dataset", "auditd.log"), ("auditd.log.record_type", "EXECVE")],
+            &["linux/-/auditd", "linux/process_creation/-"],
+        );
+        check(
+            &[("event.dataset", "leef"), ("leef.version", "2.0"), ("observer.product", "PAN-OS")],
+            &["pan-os/firewall/-"],
+        );
+        check(&[("event.dataset", "postfix.log")], &["postfix/-/log"]);
         check(&[("event.dataset", "suricata.eve"), ("suricata.eve.event_type", "dns")], &["suricata/dns/dns"]);
         check(&[("event.dataset", "lgsp.gateway")], &["lgsp/api_gateway/gateway"]);
         check(
             &[("event.dataset", "cef"), ("observer.product", "Fortigate"), ("cef.name", "traffic:forward deny")],
             &["fortigate/firewall/traffic"],
         );
+        check(&[("event.dataset", "fortinet.firewall"), ("kv.type", "event")], &["fortigate/firewall/event"]);
+        check(
+            &[("event.dataset", "cisco.asa"), ("observer.type", "firewall"), ("event.category", "authentication")],
+            &["cisco/firewall/asa", "cisco/-/aaa"],
+        );
+        check(&[("event.dataset", "cisco.ios"), ("cisco.ios.facility", "BGP")], &["cisco/-/ios", "cisco/-/bgp"]);
+        check(&[("event.dataset", "cisco.ios"), ("event.category", "network")], &["cisco/firewall/ios"]);
+        check(&[("event.dataset", "pfsense.log")], &["pfsense/firewall/filterlog"]);
+        check(&[("event.dataset", "postgresql.audit")], &["postgresql/database/audit"]);
+        check(
+            &[("event.dataset", "postgresql.log"), ("event.category", "authentication")],
+            &["postgresql/database/log", "postgresql/database/audit"],
+        );
+        check(&[("event.dataset", "mysql.error")], &["mysql/database/error"]);
+        check(&[("event.dataset", "squid.access")], &["squid/proxy/squid"]);
+        check(&[("event.dataset", "kubernetes.audit")], &["kubernetes/-/audit", "kubernetes/application/audit"]);
+        check(&[("event.dataset", "aws.cloudtrail")], &["aws/-/cloudtrail"]);
+        check(&[("event.dataset", "freeradius.log")], &["freeradius/-/radius"]);
         check(&[("type", "EXECVE"), ("a0", "chmod")], &["linux/-/auditd"]);
         check(&[("sigma_product", "windows"), ("Image", "x")], &[]);
     }

@@ -1,0 +1,43 @@
+//! Programs whose lines belong to one format, whatever they say.
+
+use super::{auth, dovecot, opendmarc, postfix, systemd};
+
+/// Whether a program is a format's, and the format's name.
+type Owner = (fn(&str) -> bool, &'static str);
+
+/// The name of the format that every line of `app` belongs to; `None` where the line itself tells.
+///
+/// No other strict format may claim such a line: what a stranger can make a program write (a name at sign-in, a
+/// sender's address) must not choose the decoder.
+pub(super) fn owner(app: &str) -> Option<&'static str> {
+    let owns: [Owner; 5] = [
+        (auth::owns, auth::FORMAT.name),
+        (postfix::owns, postfix::FORMAT.name),
+        (dovecot::owns, dovecot::FORMAT.name),
+        (opendmarc::owns, opendmarc::FORMAT.name),
+        (systemd::owns, systemd::FORMAT.name),
+    ];
+    owns.into_iter().find(|(owns, _)| owns(app)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_have_one_owner() {
+        for (app, expected) in [
+            ("sshd", Some("system.auth")),
+            ("/usr/bin/sudo", Some("system.auth")),
+            ("postfix/submission/smtpd", Some("postfix.log")),
+            ("postfix-out/smtp", Some("postfix.log")),
+            ("dovecot", Some("dovecot.log")),
+            ("opendmarc", Some("opendmarc.log")),
+            ("systemd", Some("system.syslog")),
+            ("named", None),
+            ("", None),
+        ] {
+            assert_eq!(owner(app), expected, "{app}");
+        }
+    }
+}
