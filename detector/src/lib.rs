@@ -4,6 +4,7 @@ pub mod alert;
 pub mod correlate;
 mod error;
 pub mod exception;
+pub mod hunt;
 pub mod index;
 pub mod pipelines;
 pub mod query;

@@ -1,8 +1,12 @@
 //! Events from and to JSON.
 
+mod read;
+
 use std::collections::HashSet;
 
 use serde_json::{Map, Number, Value as Json};
+
+pub use read::{ReadError, read};
 
 use crate::{Event, EventFull, Value};
 

@@ -64,8 +64,15 @@ fn detect_correlates_over_files_and_threads() {
     std::fs::write(path("b.ndjson"), line(4, "success") + &line(5, "failure")).unwrap();
     for threads in ["1", "3"] {
         let output = metrosoc(&[
-            "detect", "--rules", &path("rules.yml"), "--threads", threads, "--stats", &path("stats.json"),
-            &path("a.ndjson"), &path("b.ndjson"),
+            "detect",
+            "--rules",
+            &path("rules.yml"),
+            "--threads",
+            threads,
+            "--stats",
+            &path("stats.json"),
+            &path("a.ndjson"),
+            &path("b.ndjson"),
         ]);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
         let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -19,7 +19,7 @@ pub(super) struct Group<'f> {
 }
 
 /// Rule, site and the entity that tells most: who attacked, else where, else who, else what was attacked.
-pub(super) fn key_of(finding: &Finding) -> String {
+pub(crate) fn key_of(finding: &Finding) -> String {
     let entities = &finding.entities;
     let entity = None
         .or_else(|| entities.source_ip.map(|address| format!("source.ip={address}")))

@@ -17,7 +17,8 @@ pub use change::AlertChange;
 pub use list::{AlertPage, AlertQuery, HistoryEntry};
 
 use crate::DetectorError;
-use group::{Group, key_of};
+use group::Group;
+pub(crate) use group::key_of;
 
 /// How long after its last finding an open alert still takes new ones, unless told otherwise.
 pub const WINDOW_DEFAULT: Duration = Duration::from_secs(24 * 60 * 60);

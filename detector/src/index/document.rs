@@ -7,10 +7,13 @@ use event::{Event, Value};
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf};
 use tantivy::schema::{Document, Field};
 
-use super::layout::{AGENCY, Column, Kind, Layout, SITE};
+use super::layout::{AGENCY, Column, EMPTY, Kind, LONG, Layout, SITE};
 
 /// Longest value, in bytes, that is indexed as a whole; longer ones are stored and, in a message, found by words.
 pub(crate) const KEYWORD_BYTES_MAX: usize = 32 * 1024;
+
+/// Longest name and value together; Tantivy leaves out keys of more than 65,530 bytes.
+const KEY_BYTES_MAX: usize = 60_000;
 
 /// What is indexed and stored of one event. Texts lie in one arena; values are in the order of their fields.
 #[derive(Debug)]
@@ -90,12 +93,17 @@ impl Row {
         let (mut message, mut original) = (false, None);
         for (name, value) in event.iter() {
             match name {
-                "message" => {
-                    if let Value::Str(text) = value {
+                "message" => match value {
+                    Value::Str(text) => {
                         message = true;
                         self.push_words(text, layout);
+                        if text.is_empty() {
+                            self.push_unindexed(EMPTY, name, layout);
+                        }
                     }
-                }
+                    Value::Null => self.push_unindexed(EMPTY, name, layout),
+                    _ => self.push_unindexed(LONG, name, layout),
+                },
                 "event.original" => original = value.as_str().or(original),
                 "@timestamp" | "event.ingested" | "metrosoc.original_base64" | SITE | AGENCY => {}
                 _ => self.push_field(name, value, layout),
@@ -113,12 +121,22 @@ impl Row {
 
     fn push_field(&mut self, name: &str, value: Value<'_>, layout: &Layout) {
         if matches!(value, Value::Null) {
-            return;
+            return self.push_unindexed(EMPTY, name, layout);
         }
         match layout.column(name).and_then(|column| self.fit(column, value).map(|slot| (column, slot))) {
             Some((column, slot)) => self.values.push((column.field, slot)),
-            None => self.push_rest(name, value),
+            None => self.push_rest(name, value, layout),
         }
+    }
+
+    /// Notes that a field has a value that no search finds: a backtest must look at it.
+    fn push_unindexed(&mut self, why: char, name: &str, layout: &Layout) {
+        let Some(field) = layout.unindexed else { return };
+        let start = self.arena.len();
+        self.arena.push(why);
+        self.arena.push_str(&Layout::rest_name(name));
+        let span = Span { start: start as u32, end: self.arena.len() as u32 };
+        self.values.push((field, Slot::Text(span)));
     }
 
     /// The value as its column holds it; `None` when it does not fit there.
@@ -133,12 +151,16 @@ impl Row {
         }
     }
 
-    fn push_rest(&mut self, name: &str, value: Value<'_>) {
+    fn push_rest(&mut self, field: &str, value: Value<'_>, layout: &Layout) {
         let start = self.arena.len();
-        let name = self.append(&Layout::rest_name(name));
+        let name = self.append(&Layout::rest_name(field));
         match self.append_value(value) {
-            Some(value) => self.rest.push((name, value)),
-            None => self.arena.truncate(start),
+            Some(value) if (value.end - name.start) as usize <= KEY_BYTES_MAX => self.rest.push((name, value)),
+            _ => {
+                self.arena.truncate(start);
+                let why = if value.as_str().is_some_and(str::is_empty) { EMPTY } else { LONG };
+                self.push_unindexed(why, field, layout);
+            }
         }
     }
 

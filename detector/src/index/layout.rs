@@ -6,6 +6,7 @@
 //! | `_id`, `_time`, `_received` | position, event time, time of receipt in nanoseconds | fast field |
 //! | `_message` | the words of `message`, or of `event.original` where there is none | words with positions |
 //! | the names in [`COLUMNS`] | common ECS fields | raw text, address or whole number; most are fast fields |
+//! | `_unindexed` | names of fields with values that are not indexed: `e` and the name for null and the empty text, `l` and the name for values too long and messages that are no text | raw text |
 //! | `_rest` | every other field, and values that do not fit their column | raw text by name |
 //!
 //! A slice keeps the schema it was made with; [`Layout::of`] reads it back, so that columns can be added later.
@@ -52,6 +53,8 @@ pub(crate) struct Layout {
     pub(crate) received: Field,
     pub(crate) message: Field,
     pub(crate) rest: Field,
+    /// Which fields have values that are not indexed; absent in slices of earlier versions.
+    pub(crate) unindexed: Option<Field>,
     pub(crate) columns: HashMap<String, Column>,
 }
 
@@ -64,6 +67,12 @@ pub(crate) const RECEIVED: &str = "_received";
 const SOURCE: &str = "_source";
 const MESSAGE: &str = "_message";
 const REST: &str = "_rest";
+const UNINDEXED: &str = "_unindexed";
+
+/// In `_unindexed`, before the name: a value is null or empty.
+pub(crate) const EMPTY: char = 'e';
+/// In `_unindexed`, before the name: a value is too long, or a message that is no text.
+pub(crate) const LONG: char = 'l';
 
 /// The field that carries an event's site, taken from where it was received, never from its text.
 pub(crate) const SITE: &str = "metrosoc.site.id";
@@ -146,6 +155,10 @@ pub(crate) fn schema() -> Schema {
         REST,
         JsonObjectOptions::default().set_indexing_options(indexing(RAW_TOKENIZER_NAME, IndexRecordOption::Basic)),
     );
+    builder.add_text_field(
+        UNINDEXED,
+        TextOptions::default().set_indexing_options(indexing(RAW_TOKENIZER_NAME, IndexRecordOption::Basic)),
+    );
     for &(name, kind, fast) in COLUMNS {
         add_column(&mut builder, name, kind, fast);
     }
@@ -184,6 +197,7 @@ impl Layout {
             received: field(RECEIVED)?,
             message: field(MESSAGE)?,
             rest: field(REST)?,
+            unindexed: field(UNINDEXED),
             columns: HashMap::new(),
         };
         for (field, entry) in schema.fields().filter(|(_, entry)| !entry.name().starts_with('_')) {

@@ -131,13 +131,22 @@ fn check_file(rule: &Path, test: &Path, text: &str, dialect: &Dialect, report: &
 }
 
 fn matches(book: &Arc<Rulebook>, case: &Node) -> Result<bool, String> {
+    let events = events_of(case)?;
+    match (case.get("event"), events.as_slice()) {
+        (Some(_), [(_, event)]) => Ok(!book.rules().evaluate(event, &mut Scratch::default()).is_empty()),
+        _ => Ok(fires(book, events)),
+    }
+}
+
+/// The events of a case and when each comes, counted from the case's start.
+pub(crate) fn events_of(case: &Node) -> Result<Vec<(Duration, Event)>, String> {
     let filled = |fields: &Node, number: usize| {
         let mut event = Event::new();
         fill("", fields, number, &mut event).map_err(|error| error.to_string())?;
         Ok::<Event, String>(event)
     };
     match (case.get("event"), case.get("events")) {
-        (Some(fields), None) => Ok(!book.rules().evaluate(&filled(fields, 0)?, &mut Scratch::default()).is_empty()),
+        (Some(fields), None) => Ok(vec![(Duration::ZERO, filled(fields, 0)?)]),
         (None, Some(Node::List(items))) => {
             let mut events = Vec::new();
             for item in items {
@@ -154,7 +163,7 @@ fn matches(book: &Arc<Rulebook>, case: &Node) -> Result<bool, String> {
                 }
             }
             events.sort_by_key(|(offset, _)| *offset);
-            Ok(fires(book, events))
+            Ok(events)
         }
         _ => Err("must have either `event` or a list of `events`".to_owned()),
     }

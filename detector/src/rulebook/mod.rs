@@ -4,7 +4,8 @@
 //! `load` (below) is the order: documents → filters → pipelines → rules → correlations. `stream` asks it one event after
 //! another, `check` runs the tests that lie beside rules.
 
-mod check;
+pub(crate) mod check;
+mod pick;
 mod stream;
 
 use std::collections::HashMap;
@@ -13,6 +14,7 @@ use event::RuleRef;
 use jiff::tz::TimeZone;
 
 pub use check::{CheckReport, Failure, check};
+pub use pick::{Asked, PickError, Picked};
 pub use stream::Stream;
 
 use crate::correlate::{CorrelationSpec, Plan};
@@ -72,9 +74,13 @@ pub struct Rulebook {
 impl Rulebook {
     /// Loads everything that can be loaded; the rest is listed in [`Rulebook::rejected`] and hinders nothing.
     pub fn load(sources: &[RuleSource], dialect: &Dialect) -> Self {
-        let (documents, mut rejected) = documents::read(sources);
+        let (documents, rejected) = documents::read(sources);
+        Self::of(&documents, rejected, dialect)
+    }
+
+    fn of(documents: &[RuleDocument], mut rejected: Vec<Rejected>, dialect: &Dialect) -> Self {
         let mut rules = RuleSet::in_zone(dialect.zone.clone());
-        let filters = filters(&documents, &mut rejected);
+        let filters = filters(documents, &mut rejected);
         for document in documents.iter().filter(|one| !one.is_correlation() && !one.is_filter()) {
             let node = filters
                 .iter()
@@ -89,7 +95,7 @@ impl Rulebook {
                 rejected.push(document.rejected(reason));
             }
         }
-        let (plan, correlations) = correlations(&documents, &rules, dialect, &mut rejected);
+        let (plan, correlations) = correlations(documents, &rules, dialect, &mut rejected);
         rejected.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
         Self { rules, plan, correlations, rejected }
     }

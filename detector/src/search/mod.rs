@@ -42,8 +42,10 @@ use scan::Budget;
 use stored::{hit, hits, locate};
 
 pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment};
+pub(crate) use compile::check_field;
 pub use error::SearchError;
 pub use request::{AGGREGATIONS_MAX, BUCKETS_MAX, DefaultOperator, LIMIT_MAX, SearchRequest, Sort};
+pub(crate) use target::rest_terms;
 
 /// Hits when a request does not say how many.
 pub const LIMIT_DEFAULT: usize = 50;

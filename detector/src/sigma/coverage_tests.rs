@@ -57,10 +57,20 @@ const WHOLES: &[Row] = &[
     Row("keywords", "k: [mimi, katz]\ncondition: k", r#"{"A":"a MIMI b"}"#, r#"{"mimi":"x"}"#),
     Row("keywords, `all`", "k: {'|all': [mimi, katz]}\ncondition: k", r#"{"A":"mimi","B":"katz"}"#, r#"{"A":"mimi"}"#),
     Row("list of maps", "s: [{A: x, B: y}, {C: z}]\ncondition: s", r#"{"C":"z"}"#, r#"{"A":"x"}"#),
-    Row("`and`, `or`, `not`, parentheses", "a: {A: x}\nb: {B: y}\ncondition: not (a and b) and (a or b)", r#"{"A":"x"}"#, r#"{"A":"x","B":"y"}"#),
+    Row(
+        "`and`, `or`, `not`, parentheses",
+        "a: {A: x}\nb: {B: y}\ncondition: not (a and b) and (a or b)",
+        r#"{"A":"x"}"#,
+        r#"{"A":"x","B":"y"}"#,
+    ),
     Row("`1 of PATTERN`", "s_a: {A: x}\ns_b: {B: y}\ncondition: 1 of s_*", r#"{"B":"y"}"#, r#"{"C":"z"}"#),
     Row("`all of PATTERN`", "s_a: {A: x}\ns_b: {B: y}\ncondition: all of s_*", r#"{"A":"x","B":"y"}"#, r#"{"B":"y"}"#),
-    Row("`1 of them`, without `_` names", "_h: {A: x}\ns: {B: y}\ncondition: 1 of them", r#"{"B":"y"}"#, r#"{"A":"x"}"#),
+    Row(
+        "`1 of them`, without `_` names",
+        "_h: {A: x}\ns: {B: y}\ncondition: 1 of them",
+        r#"{"B":"y"}"#,
+        r#"{"A":"x"}"#,
+    ),
     Row("several conditions", "a: {A: x}\nb: {B: y}\ncondition: [a, b]", r#"{"B":"y"}"#, r#"{"C":"z"}"#),
 ];
 
@@ -104,7 +114,8 @@ fn table(title: &str, rows: &[Row], whole: impl Fn(&str) -> String) -> String {
 
 #[test]
 fn the_table_of_what_is_understood_is_true() {
-    let modifiers = table("modifier", MODIFIERS, |item| format!("s: {{'{}\ncondition: s", item.replacen(": ", "': ", 1) + "}"));
+    let modifiers =
+        table("modifier", MODIFIERS, |item| format!("s: {{'{}\ncondition: s", item.replacen(": ", "': ", 1) + "}"));
     let wholes = table("condition or detection", WHOLES, str::to_owned);
     let text = format!(
         "# What of Sigma 2.1 is understood\n\nWritten by a test (`METROSOC_UPDATE_DOCS=1 cargo nextest run -E 'test(what_is_understood)'`), which tries \

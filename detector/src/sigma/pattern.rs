@@ -149,6 +149,17 @@ pub(crate) fn lower(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { lower_chars(text).collect() }
 }
 
+/// The same into `into`, which is emptied before.
+pub(crate) fn lower_into(text: &str, into: &mut String) {
+    into.clear();
+    if text.is_ascii() {
+        into.push_str(text);
+        into.make_ascii_lowercase();
+    } else {
+        into.extend(lower_chars(text));
+    }
+}
+
 /// The characters of [`lower`].
 pub(crate) fn lower_chars(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)

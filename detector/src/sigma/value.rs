@@ -102,6 +102,11 @@ impl Item {
         self.all
     }
 
+    /// Whether upper and lower case differ.
+    pub(super) fn is_cased(&self) -> bool {
+        self.cased
+    }
+
     /// Whether the opposite is meant.
     pub(crate) fn is_negated(&self) -> bool {
         self.negated
@@ -316,7 +321,7 @@ fn network(text: &str) -> Result<IpNet, String> {
         .ok_or_else(|| format!("`{text}` is no network; write `10.0.0.0/8` or `2001:db8::/32`"))
 }
 
-fn address(text: &str) -> Option<IpAddr> {
+pub(super) fn address(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let text = text.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(text);
     let text = text.split_once('%').map_or(text, |(address, _zone)| address);
@@ -336,7 +341,7 @@ fn truth(value: &Node) -> Result<bool, String> {
     }
 }
 
-fn ordered(value: f64, order: Order, wanted: f64) -> bool {
+pub(super) fn ordered(value: f64, order: Order, wanted: f64) -> bool {
     match order {
         Order::Equal => time::same(value, wanted),
         Order::Less => value < wanted,

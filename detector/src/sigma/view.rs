@@ -56,6 +56,11 @@ impl Names {
         self.ids.iter().find(|(_, known)| **known == id).map(|(name, _)| name.as_str())
     }
 
+    /// Every name by its id.
+    pub(crate) fn by_id(&self) -> FxHashMap<NameId, &str> {
+        self.ids.iter().map(|(name, id)| (*id, name.as_str())).collect()
+    }
+
     /// The id of an event's field; spaces in its name do not count (Sigma 2.1, "Field Usage").
     fn find(&self, name: &str, bump: &Bump) -> Option<NameId> {
         match self.ids.get(name) {

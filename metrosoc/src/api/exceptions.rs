@@ -90,10 +90,7 @@ pub async fn withdraw(
 /// 503 when the store cannot be read; the set before stays in force.
 pub async fn put_in_force(app: &App) -> Result<(), Problem> {
     let stored = app.exception_register.in_force().await.map_err(|error| problem_of(&error))?;
-    let map = FieldMap::embedded().map_err(|error| {
-        tracing::error!(%error, "field names not read");
-        Problem::unavailable("the field names cannot be read; the server's log says why")
-    })?;
+    let map = field_map()?;
     let next = Exceptions::compile(&stored, app.rules.load().rules(), &map, app.exception_register.now());
     for (id, reason) in next.faults() {
         tracing::warn!(exception = %id, reason, "exception hides nothing: it cannot be compiled");
@@ -104,7 +101,19 @@ pub async fn put_in_force(app: &App) -> Result<(), Problem> {
     Ok(())
 }
 
-fn problem_of(error: &DetectorError) -> Problem {
+/// The shipped field names.
+///
+/// # Errors
+/// 503 when they cannot be read, which a test excludes.
+pub fn field_map() -> Result<FieldMap, Problem> {
+    FieldMap::embedded().map_err(|error| {
+        tracing::error!(%error, "field names not read");
+        Problem::unavailable("the field names cannot be read; the server's log says why")
+    })
+}
+
+/// What an error of the register is to HTTP.
+pub fn problem_of(error: &DetectorError) -> Problem {
     match error {
         DetectorError::NotPermitted { .. } => Problem::denied(error.to_string(), Vec::new()),
         DetectorError::NoSuchException { .. } => Problem::not_found(error.to_string()),

@@ -6,6 +6,7 @@ mod caller;
 mod certificates;
 pub mod exceptions;
 mod health;
+pub mod hunts;
 pub mod import;
 mod ingest;
 mod ledger;
@@ -39,6 +40,7 @@ use collector::sites::{Attribution, Sites};
 use collector::spool::{Intake, Spool};
 use detector::alert::Alerts;
 use detector::exception::{ExceptionRegister, Exceptions};
+use detector::hunt::Hunter;
 use detector::index::Index;
 use detector::rulebook::Rulebook;
 use detector::search::Search;
@@ -76,6 +78,8 @@ pub struct App {
     pub attribution: Arc<Attribution>,
     pub index: Arc<Index>,
     pub search: Search,
+    pub hunter: Hunter,
+    pub hunts: hunts::Jobs,
     pub alerts: Alerts,
     pub rules: Arc<ArcSwap<Rulebook>>,
     pub exceptions: Arc<ArcSwap<Exceptions>>,
@@ -171,7 +175,10 @@ fn api() -> Router<Arc<App>> {
         .route("/alerts/{id}", get(alerts::one).patch(alerts::change))
         .route("/rules", get(rules::list))
         .route("/rules/rejected", get(rules::rejected))
+        .route("/rules/backtest", post(hunts::start))
+        .route("/rules/backtest/{id}", get(hunts::look).delete(hunts::cancel))
         .route("/exceptions", get(exceptions::list).post(exceptions::add))
+        .route("/exceptions/preview", post(hunts::preview))
         .route("/exceptions/{id}/withdraw", post(exceptions::withdraw))
         .route("/sites", get(sites::list))
         .route("/sites/import", post(sites::import))

@@ -1,7 +1,10 @@
-//! `metrosoc rules`: check, test, lint and explain rules, offline; except findings from being seen, at the server.
+//! `metrosoc rules`: check, test, lint and explain rules, offline; at the server, backtest them and except findings from
+//! being seen.
 
+mod backtest;
 mod except;
 mod explain;
+mod hunt;
 mod lint;
 
 use std::path::PathBuf;
@@ -42,8 +45,8 @@ pub enum Command {
     /// Hide findings that are known to be harmless: with a reason, until a date
     #[command(subcommand)]
     Except(except::Command),
-    /// Run a rule over stored history (not built yet)
-    Backtest,
+    /// Run a rule, saved or not, over the server's stored history
+    Backtest(backtest::Arguments),
 }
 
 pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
@@ -54,7 +57,7 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Lint(arguments) => lint::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Except(command) => except::run(command, context),
-        Command::Backtest => Err(Failure::not_built("metrosoc rules backtest").into()),
+        Command::Backtest(arguments) => backtest::run(arguments, context),
     }
 }
 

@@ -90,6 +90,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     };
     tracing::info!("stopping");
     cancel.cancel();
+    app.hunts.cancel();
     tracker.close();
     if tokio::time::timeout(DRAIN_MAX, tracker.wait()).await.is_err() {
         tracing::warn!("connections were still open after {DRAIN_MAX:?}");

@@ -12,6 +12,7 @@ use collector::spool::{Spool, SpoolSettings};
 use detector::alert::Alerts;
 use detector::correlate::Settings;
 use detector::exception::{ExceptionRegister, Exceptions};
+use detector::hunt::Hunter;
 use detector::index::{Index, IndexSettings};
 use detector::search::Search;
 use event::{Clock, EventId, SystemClock};
@@ -100,6 +101,8 @@ pub async fn open(
         sites,
         attribution,
         search: Search::new(Arc::clone(&index), Arc::clone(&clock)),
+        hunter: Hunter::new(Arc::clone(&index), Arc::clone(&clock)),
+        hunts: crate::api::hunts::Jobs::default(),
         index,
         alerts,
         rules,

@@ -103,6 +103,10 @@ impl Steps {
             // What was before the first start, or before a state that is lost, correlations begin without.
             let mut stream = Stream::new(book, self.memory.settings());
             stream.passed(self.index.position().unwrap_or_default());
+            // Kept at once: after a crash, what follows is replayed from here and not from where the index is.
+            if let Err(error) = self.memory.write(&stream) {
+                tracing::error!(error = format!("{error:#}"), "state of correlations not kept");
+            }
             stream
         });
         let now = Instant::now();

@@ -46,13 +46,19 @@ pub fn dialect(paths: &[PathBuf]) -> anyhow::Result<Dialect> {
     Err(Failure::new(Status::BadData, told.join("\n")).into())
 }
 
+/// Where the rules that the configuration asks for come from.
+pub fn sources(config: &Config) -> Vec<RuleSource> {
+    let mut sources = if config.rules.without_embedded { Vec::new() } else { embedded_rules() };
+    sources.extend(config.rules.paths.iter().map(|path| RuleSource::Path(PathBuf::from(path))));
+    sources
+}
+
 /// Loads the rules that the configuration asks for; each rejected one is logged.
 ///
 /// # Errors
 /// When the field names or a pipeline cannot be read.
 pub fn load(config: &Config) -> anyhow::Result<Rulebook> {
-    let mut sources = if config.rules.without_embedded { Vec::new() } else { embedded_rules() };
-    sources.extend(config.rules.paths.iter().map(|path| RuleSource::Path(PathBuf::from(path))));
+    let sources = sources(config);
     let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
     let book = Rulebook::load(&sources, &dialect(&pipelines)?);
     for rejected in book.rejected() {

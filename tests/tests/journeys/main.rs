@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so by panicking")]
 
 mod access;
+mod backtest;
 mod bad_input;
 mod browser;
 mod bulk;
@@ -16,6 +17,7 @@ mod operators;
 mod otlp;
 mod paths;
 mod postgres;
+mod raw_lines;
 mod readiness;
 mod reload;
 mod rsyslog;

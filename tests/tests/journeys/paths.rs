@@ -32,13 +32,15 @@ enum Need {
     Here(&'static str),
     /// Whoever the policy allows one of these (`OBJECT OPERATION`), in whichever scope.
     One(&'static [&'static str]),
+    /// Whoever the policy allows all of these, in whichever scope.
+    All(&'static [&'static str]),
     /// Whoever the policy allows this in the scope `all`: what is shown belongs to no agency.
     Whole(&'static str),
     /// Nobody over the network, whatever the policy says: it hands out private keys.
     Socket,
 }
 
-use Need::{Here, One, Public, SignedIn, Socket, Whole};
+use Need::{All, Here, One, Public, SignedIn, Socket, Whole};
 
 /// `METHOD PATH`, the body (or what stands behind `?`), who may.
 const TABLE: &[(&str, &str, Need)] = &[
@@ -74,8 +76,12 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("PATCH /api/v1/alerts/{id}", r#"{"status":"acknowledged"}"#, One(&["alerts write"])),
     ("GET /api/v1/rules", "", One(&["rules read"])),
     ("GET /api/v1/rules/rejected", "", One(&["rules read"])),
+    ("POST /api/v1/rules/backtest", BACKTEST, All(&["rules read", "events read"])),
+    ("GET /api/v1/rules/backtest/{id}", "", All(&["rules read", "events read"])),
+    ("DELETE /api/v1/rules/backtest/{id}", "", All(&["rules read", "events read"])),
     ("GET /api/v1/exceptions", "", One(&["rules read"])),
     ("POST /api/v1/exceptions", EXCEPTION, One(&["rules write"])),
+    ("POST /api/v1/exceptions/preview", PREVIEW, All(&["rules read", "rules write", "events read"])),
     ("POST /api/v1/exceptions/{id}/withdraw", r#"{"reason":"not needed any more"}"#, One(&["rules write"])),
     ("GET /api/v1/sites", "", One(&["sites read"])),
     ("POST /api/v1/sites/import", "id,name,agency,data_center\n", One(&["sites manage"])),
@@ -106,7 +112,11 @@ const TABLE: &[(&str, &str, Need)] = &[
 ];
 
 const BULK: &str = "{\"create\":{}}\n{\"message\":\"one\"}\n";
-const EXCEPTION: &str = r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}"#;
+const EXCEPTION: &str =
+    r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}"#;
+const PREVIEW: &str = r#"{"exception":{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}}"#;
+const BACKTEST: &str =
+    r#"{"yaml":"title: t\nlogsource: {product: nginx}\ndetection: {s: {event.outcome: x}, condition: s}\n"}"#;
 const QUESTION: &str = r#"{"role":"auditor","operation":"read","object":"audit"}"#;
 
 /// The policy file, read by itself and not by the guard that is tested.
@@ -151,6 +161,7 @@ fn may(policy: &PolicyFile, role: &str, need: &Need) -> bool {
         Public | SignedIn => true,
         Here(what) => policy.allows(role, what, &["all", "own_agency"]),
         One(whats) => whats.iter().any(|what| policy.allows(role, what, &["all", "own_agency"])),
+        All(whats) => whats.iter().all(|what| policy.allows(role, what, &["all", "own_agency"])),
         Whole(what) => policy.allows(role, what, &["all"]),
         Socket => false,
     }

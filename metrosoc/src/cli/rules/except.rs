@@ -1,11 +1,17 @@
 //! `metrosoc rules except`: hide findings that are known to be harmless, list what is hidden, end it.
 
+use std::time::Duration;
+
 use event::{Clock as _, ExceptionId, Level, RuleId, SystemClock, Timestamp, UserName};
 use serde_json::{Map, Value, json};
 
+use super::hunt;
 use crate::cli::Context;
 use crate::cli::output::table;
 use crate::exit::{Failure, Status};
+
+/// When the draft of a preview would end.
+const PREVIEW_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -34,6 +40,26 @@ Example: metrosoc rules except add --rule c498b6e7-3648-445e-9afa-3a387f006745 \
         #[arg(long, value_name = "TIME")]
         expires: String,
     },
+    /// Say what an exception would have hidden in the last 30 days, before it is added
+    #[command(after_help = "Needs a named user's token. Ctrl-C cancels it.
+Example: metrosoc rules except preview --rule c498b6e7-3648-445e-9afa-3a387f006745 --field user.name=backup")]
+    Preview {
+        /// A rule's id; several are possible
+        #[arg(long = "rule", value_name = "ID", required_unless_present = "level", conflicts_with = "level")]
+        rules: Vec<RuleId>,
+        /// Or the level of all of them
+        #[arg(long, value_parser = level)]
+        level: Option<Level>,
+        /// What must hold, `FIELD|MODIFIERS=VALUE`
+        #[arg(long = "field", value_name = "FIELD=VALUE", required = true)]
+        fields: Vec<String>,
+        /// What for: a word of the policy's list of purposes
+        #[arg(long, default_value = "", value_name = "P")]
+        purpose: String,
+        /// Most samples
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        samples: usize,
+    },
     /// List exceptions, expired and withdrawn ones too, with what each has hidden
     List,
     /// End an exception before its date
@@ -58,6 +84,14 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
 async fn run_online(command: Command, context: &Context) -> anyhow::Result<()> {
     let client = context.client()?;
     match command {
+        Command::Preview { rules, level, fields, purpose, samples } => {
+            let exception = json!({
+                "rules": rules, "level": level, "fields": fields_of(&fields)?, "reason": "preview, not added",
+                "expires": SystemClock.now().plus(PREVIEW_LIFE),
+            });
+            let body = json!({ "exception": exception, "purpose": purpose, "samples": samples });
+            hunt::run("/api/v1/exceptions/preview", &body, context).await
+        }
         Command::Add { rules, level, fields, reason, owner, expires } => {
             let expires = Timestamp::parse(&expires, SystemClock.now()).map_err(|error| usage(error.to_string()))?;
             let body = json!({
