@@ -30,10 +30,10 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
     let Some(kind) = event.get_str("auditd.log.record_type").map(str::to_owned) else { return Ok(()) };
     event.set_default("event.action", kind.to_ascii_lowercase().as_str())?;
     program(&kind, event)?;
-    let word = event.get_str("auditd.log.success").or_else(|| event.get_str("auditd.log.res"));
-    let outcome = match word.or_else(|| event.get_str("auditd.log.seresult")) {
-        Some("yes" | "success" | "1" | "granted") => Some("success"),
-        Some("no" | "failed" | "0" | "denied") => Some("failure"),
+    let words = ["auditd.log.success", "auditd.log.res", "auditd.log.seresult", "auditd.log.apparmor"];
+    let outcome = match words.into_iter().find_map(|name| event.get_str(name)) {
+        Some("yes" | "success" | "1" | "granted" | "ALLOWED") => Some("success"),
+        Some("no" | "failed" | "0" | "denied" | "DENIED") => Some("failure"),
         _ => None,
     };
     if let Some(outcome) = outcome {
@@ -49,7 +49,9 @@ fn program(kind: &str, event: &mut Event) -> Result<(), EventFull> {
         return event.copy("auditd.log.name", "file.path");
     }
     let Some(first) = event.get_str("auditd.log.a0").filter(|_| kind == "EXECVE").map(str::to_owned) else {
-        return Ok(());
+        // A program's own record names no command; the header's name is the daemon's that passed it on.
+        let Some(path) = event.get_str("auditd.log.exe").map(str::to_owned) else { return Ok(()) };
+        return event.set_default("process.name", path.rsplit('/').next().unwrap_or(&path));
     };
     if first.starts_with('/') {
         event.set_default("process.executable", first.as_str())?;

@@ -6,8 +6,11 @@ use super::{classify, url};
 
 /// Adds the parts of the URL, the host behind a tunnel, action, outcome and category.
 pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
-    tunnel(event)?;
-    url(event)?;
+    if event.get_str("http.request.method") == Some("CONNECT") {
+        tunnel(event)?;
+    } else {
+        url(event)?;
+    }
     let denied = event.get_str("squid.access.result").is_some_and(|result| result.contains("DENIED"));
     event.set_default("event.action", if denied { "denied" } else { "allowed" })?;
     let failed =
@@ -18,9 +21,6 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
 
 /// `CONNECT host:443` names a host and no URL.
 fn tunnel(event: &mut Event) -> Result<(), EventFull> {
-    if event.get_str("http.request.method") != Some("CONNECT") {
-        return Ok(());
-    }
     let Some(target) = event.get_str("url.original").map(str::to_owned) else { return Ok(()) };
     let (host, port) = target.rsplit_once(':').unwrap_or((&target, ""));
     event.set_default("url.domain", host.trim_matches(['[', ']']))?;

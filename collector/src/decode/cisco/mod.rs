@@ -151,7 +151,7 @@ fn fill(found: &Found<'_, '_>, event: &mut Event) -> Result<(), EventFull> {
             "network.transport" => event.push(name, value.to_ascii_lowercase().as_str()),
             _ if value.is_empty() => Ok(()),
             name if name.ends_with(".ip") => endpoint::push_address(name, value, event),
-            name if name.ends_with(".port") || name.ends_with(".bytes") || name.ends_with(".count") => {
+            name if [".port", ".bytes", ".packets", ".count"].iter().any(|end| name.ends_with(end)) => {
                 value.replace(',', "").parse::<i64>().map_or(Ok(()), |number| event.push(name, number))
             }
             name => event.push(name, value),

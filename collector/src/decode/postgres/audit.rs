@@ -35,6 +35,7 @@ pub(super) fn read(record: &str, event: &mut Event) -> Result<(), EventFull> {
         },
     };
     event.push("event.dataset", "postgresql.audit")?;
+    event.set_default("event.module", "postgresql")?;
     event.push("event.action", "statement")?;
     event.push("event.outcome", "success")?;
     for (name, value) in COLUMNS.iter().zip(&columns).filter(|(_, value)| !value.is_empty()) {
