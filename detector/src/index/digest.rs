@@ -13,7 +13,7 @@ pub struct BatchDigest {
     pub last: EventId,
     /// Number of events added; 0 when the index held them all already.
     pub count: u64,
-    /// SHA-256 over the stored bytes, each event preceded by its length (64 bits, big endian); hexadecimal.
+    /// SHA-256 over the stored bytes (see the index's `packed`), each event preceded by its length (64 bits, big endian); hexadecimal.
     pub sha256: String,
 }
 

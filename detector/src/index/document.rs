@@ -45,7 +45,7 @@ enum Slot {
 }
 
 impl Row {
-    /// Reads an event; `source` is what [`event::json::write`] made of it.
+    /// Reads an event; `source` is its stored form.
     pub(crate) fn new(event: &Event, source: Vec<u8>, layout: &Layout) -> Self {
         let mut row = Self {
             arena: String::with_capacity(source.len()),

@@ -34,6 +34,19 @@ pub enum IndexError {
         /// What does not fit.
         reason: String,
     },
+    /// A slice that a newer program wrote.
+    #[error(
+        "index slice `{slice}` has form {version} and this program reads forms up to {newest}: \
+         start the newer program, or move the slice's directory away and import again"
+    )]
+    Newer {
+        /// The slice's directory name.
+        slice: String,
+        /// The form of its record and events.
+        version: u32,
+        /// The newest form that is known.
+        newest: u32,
+    },
     /// What was written since the last commit is lost; events must be given again from `position`.
     #[error("index fell back to event {position}: {reason}")]
     FellBack {

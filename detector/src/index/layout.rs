@@ -2,7 +2,7 @@
 //!
 //! | where | what | how it is indexed |
 //! | --- | --- | --- |
-//! | `_source` | the whole event as flat JSON | stored, zstd level 1 |
+//! | `_source` | the whole event, see [`super::packed`] | stored, zstd level 1 |
 //! | `_id`, `_time`, `_received` | position, event time, time of receipt in nanoseconds | fast field |
 //! | `_message` | the words of `message`, or of `event.original` where there is none | words with positions |
 //! | the names in [`COLUMNS`] | common ECS fields | raw text, address or whole number; most are fast fields |
@@ -12,7 +12,6 @@
 //! A slice keeps the schema it was made with; [`Layout::of`] reads it back, so that columns can be added later.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use tantivy::schema::{
     BytesOptions, Field, FieldType, IndexRecordOption, IpAddrOptions, JsonObjectOptions, NumericOptions, Schema,
@@ -20,6 +19,7 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::RAW_TOKENIZER_NAME;
 
+use super::names::Names;
 use super::words::WORDS;
 
 /// What a column holds.
@@ -55,7 +55,7 @@ pub(crate) struct Layout {
     pub(crate) rest: Field,
     /// Which fields have values that are not indexed; absent in slices of earlier versions.
     pub(crate) unindexed: Option<Field>,
-    pub(crate) columns: HashMap<String, Column>,
+    pub(crate) columns: Names<String, Column>,
 }
 
 /// Internal field: the event's position.
@@ -198,7 +198,7 @@ impl Layout {
             message: field(MESSAGE)?,
             rest: field(REST)?,
             unindexed: field(UNINDEXED),
-            columns: HashMap::new(),
+            columns: Names::default(),
         };
         for (field, entry) in schema.fields().filter(|(_, entry)| !entry.name().starts_with('_')) {
             let kind = match entry.field_type() {

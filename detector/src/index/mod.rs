@@ -7,7 +7,10 @@
 mod digest;
 mod document;
 mod error;
+mod known;
 pub(crate) mod layout;
+mod names;
+pub(crate) mod packed;
 mod settings;
 pub(crate) mod slice;
 #[cfg(test)]
@@ -167,7 +170,7 @@ impl Index {
             };
             let layout = &rows.slice.open()?.layout;
             let mut source = Vec::with_capacity(size);
-            event::json::write(event, &mut source);
+            packed::write(event, &mut source);
             size = source.len() + source.len() / 4; // the next event is much like this one
             let row = Row::new(event, source, layout);
             digest.take(event.id, row.source());

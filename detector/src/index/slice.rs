@@ -23,7 +23,7 @@ const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// What a slice's last commit says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SliceRecord {
-    /// The form of this record.
+    /// The form of this record and of the events stored: 1 for events as JSON, 2 when some are packed.
     pub(crate) version: u32,
     /// The first event that no slice is sure to hold, as far as this commit knows.
     pub(crate) position: u64,
@@ -38,7 +38,7 @@ pub(crate) struct SliceRecord {
 }
 
 impl SliceRecord {
-    pub(crate) const VERSION: u32 = 1;
+    pub(crate) const VERSION: u32 = 2;
 
     /// The record of a slice without events.
     pub(crate) fn empty() -> Self {
@@ -47,6 +47,7 @@ impl SliceRecord {
 
     /// Counts an event in.
     pub(crate) fn take(&mut self, id: u64, time: i64) {
+        self.version = Self::VERSION;
         self.next = self.next.max(id.saturating_add(1));
         self.least = self.least.min(time);
         self.greatest = self.greatest.max(time);
@@ -99,8 +100,9 @@ impl Slice {
         let metas = index.load_metas().map_err(|error| self.damaged(error))?;
         let Some(payload) = metas.payload else { return Ok(true) };
         let record: SliceRecord = serde_json::from_str(&payload).map_err(|error| self.damaged(error))?;
-        if record.version != SliceRecord::VERSION {
-            return Err(self.damaged(format!("record version {} is not known", record.version)));
+        if record.version > SliceRecord::VERSION {
+            let (slice, version, newest) = (self.name.clone(), record.version, SliceRecord::VERSION);
+            return Err(IndexError::Newer { slice, version, newest });
         }
         self.set_record(record);
         Ok(true)

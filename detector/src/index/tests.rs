@@ -6,6 +6,7 @@ use event::{KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use tantivy::collector::Count;
 use tantivy::query::AllQuery;
 
+use super::slice::SliceRecord;
 use super::*;
 
 fn settings() -> IndexSettings {
@@ -76,7 +77,7 @@ fn the_digest_is_over_the_stored_bytes() {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     for event in &batch {
         let mut bytes = Vec::new();
-        event::json::write(event, &mut bytes);
+        packed::write(event, &mut bytes);
         context.update(&(bytes.len() as u64).to_be_bytes());
         context.update(&bytes);
     }
@@ -242,4 +243,22 @@ fn odd_fields_are_kept() {
     index.add(&[odd]).unwrap();
     index.flush().unwrap();
     assert_eq!(ids(&index), [0]);
+}
+
+#[test]
+fn a_slice_of_a_newer_program_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
+    index.add(&events(0..3)).unwrap();
+    index.flush().unwrap();
+    let name = index.slices()[0].name.clone();
+    drop(index);
+    let meta = dir.path().join(&name).join("meta.json");
+    let text = std::fs::read_to_string(&meta).unwrap();
+    let (now, later) = (SliceRecord::VERSION, SliceRecord::VERSION + 1);
+    let changed = text.replace(&format!("\\\"version\\\":{now}"), &format!("\\\"version\\\":{later}"));
+    assert_ne!(changed, text);
+    std::fs::write(&meta, changed).unwrap();
+    let refused = Index::open(dir.path(), settings()).unwrap_err();
+    assert!(matches!(&refused, IndexError::Newer { version, .. } if *version == later), "{refused}");
 }

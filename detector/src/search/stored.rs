@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use event::{EventId, Permit, Reach, Scope, Timestamp};
 use serde_json::Map;
 use tantivy::schema::Value as _;
-use tantivy::{DocAddress, Searcher, TantivyDocument};
+use tantivy::{DocAddress, Searcher, TantivyDocument, TantivyError};
 
 use super::collect::{Found, rank};
 use super::highlight::Highlighter;
 use super::{Hit, Question, SearchError, View, show};
 use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME};
+use crate::index::packed;
+
+const DAMAGED: &str = "a stored event is damaged";
 
 /// The hits of a page; stored events are read in the order they lie on disk.
 pub(super) fn hits(
@@ -53,7 +56,16 @@ fn stored(
 ) -> Result<Map<String, serde_json::Value>, SearchError> {
     let document: TantivyDocument = searcher.doc(address).map_err(SearchError::index)?;
     let source = document.get_first(layout.source).and_then(|value| value.as_bytes()).unwrap_or_default();
-    serde_json::from_slice(source).map_err(SearchError::index)
+    read(source)
+}
+
+/// Reads a stored event in either form: packed, or JSON as older slices have it.
+fn read(source: &[u8]) -> Result<Map<String, serde_json::Value>, SearchError> {
+    if source.first() == Some(&packed::FORM) {
+        packed::read(source).ok_or_else(|| SearchError::index(TantivyError::InternalError(DAMAGED.to_owned())))
+    } else {
+        serde_json::from_slice(source).map_err(SearchError::index)
+    }
 }
 
 /// Where an event lies, and its time, when it is within the scope.
@@ -85,4 +97,26 @@ pub(super) fn locate(
 
 fn reaches<T: Ord + std::str::FromStr>(reach: &Reach<T>, text: Option<String>) -> bool {
     reach.holds(text.and_then(|text| text.parse().ok()).as_ref())
+}
+
+#[cfg(test)]
+mod tests {
+    use event::Event;
+
+    use super::*;
+
+    #[test]
+    fn both_stored_forms_are_read_and_damage_is_told() {
+        let mut event = Event::new();
+        event.push("event.original", "a=1").unwrap();
+        event.push("a", 1).unwrap();
+        let (mut json, mut packed) = (Vec::new(), Vec::new());
+        event::json::write(&event, &mut json);
+        packed::write(&event, &mut packed);
+        assert_eq!(read(&json).unwrap(), read(&packed).unwrap());
+        packed.truncate(4);
+        for damaged in [b"".as_slice(), b"{", &packed] {
+            assert!(matches!(read(damaged), Err(SearchError::Index(_))), "{damaged:?}");
+        }
+    }
 }
