@@ -10,13 +10,15 @@ use std::sync::Arc;
 use event::{Permit, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use tantivy::columnar::{Column as FastColumn, ColumnValues, StrColumn};
+use tantivy::columnar::column_values::CompactSpaceU64Accessor;
+use tantivy::columnar::{Column as FastColumn, ColumnType, ColumnValues, StrColumn};
 use tantivy::index::SegmentReader;
-use tantivy::{BitSet, DocId};
+use tantivy::{BitSet, DocId, TantivyError};
 
 use super::compile::check_field;
-use super::scan::{Budget, Spent, Terms, show_address};
+use super::scan::{Budget, Terms, show_address};
 use super::show::is_free_text;
+use super::tally::Tally;
 use super::target::{Target, rest_terms, target};
 use super::value::ValueTest;
 use super::{AGGREGATIONS_MAX, Aggregation, BUCKETS_MAX, Bucket, SearchError};
@@ -98,7 +100,7 @@ fn interval_nanos(text: &str) -> Option<i64> {
     count.parse::<i64>().ok()?.checked_mul(unit_nanos).filter(|&nanos| nanos > 0)
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Int(i64),
     Ip(Ipv6Addr),
@@ -109,7 +111,8 @@ enum Key {
 pub(crate) struct Counting {
     asked: Asked,
     times: BTreeMap<i64, u64>,
-    values: HashMap<Key, u64>,
+    /// What the segments counted, one after the other, each in order; the same value may be there once a segment.
+    values: Vec<(Key, u64)>,
 }
 
 /// What counts the documents of one segment.
@@ -121,16 +124,33 @@ pub(crate) struct SegmentCounting {
 }
 
 enum Source {
-    Times { column: Arc<dyn ColumnValues<i64>>, interval: i64, bucket: i64, count: u64, counts: BTreeMap<i64, u64> },
-    Texts { column: StrColumn, counts: Vec<u64> },
-    Ints { column: FastColumn<i64>, counts: HashMap<i64, u64> },
-    Ips { column: FastColumn<Ipv6Addr>, counts: HashMap<Ipv6Addr, u64> },
+    Times {
+        column: Arc<dyn ColumnValues<i64>>,
+        interval: i64,
+        bucket: i64,
+        count: u64,
+        counts: BTreeMap<i64, u64>,
+    },
+    Texts {
+        column: StrColumn,
+        counts: Vec<u64>,
+    },
+    Ints {
+        column: FastColumn<i64>,
+        tally: Tally,
+    },
+    /// Addresses by their number among those of the segment.
+    Ips {
+        column: FastColumn<u64>,
+        addresses: Arc<CompactSpaceU64Accessor>,
+        tally: Tally,
+    },
     None,
 }
 
 impl Counting {
     pub(crate) fn new(asked: Asked) -> Self {
-        Self { asked, times: BTreeMap::new(), values: HashMap::new() }
+        Self { asked, times: BTreeMap::new(), values: Vec::new() }
     }
 
     /// Starts on a segment.
@@ -148,10 +168,10 @@ impl Counting {
                     Target::Column(Column { field: column, kind, fast: is_fast }) => match kind {
                         Kind::Keyword if is_fast => (texts(fast.str(field)?), Vec::new()),
                         Kind::Keyword => (Source::None, vec![Terms { field: column, prefix: Vec::new() }]),
-                        Kind::Int => (ints(fast.column_opt(field)?), vec![rest]),
-                        Kind::Ip => (ips(fast.column_opt(field)?), vec![rest]),
+                        Kind::Int => (ints(fast.column_opt(field)?, reader), present(rest, reader)?),
+                        Kind::Ip => (ips(field, reader)?, present(rest, reader)?),
                     },
-                    _ => (Source::None, vec![rest]),
+                    _ => (Source::None, present(rest, reader)?),
                 }
             }
         };
@@ -177,20 +197,39 @@ impl Counting {
                 let mut text = String::new();
                 for (at, count) in counts.into_iter().enumerate().filter(|(_, count)| *count > 0) {
                     if column.ord_to_str(at as u64, &mut text)? {
-                        self.add(Key::Text(text.clone()), count, budget)?;
+                        self.values.push((Key::Text(text.clone()), count));
                     }
                 }
             }
-            Source::Ints { counts, .. } => {
-                counts.into_iter().try_for_each(|(value, count)| self.add(Key::Int(value), count, budget))?;
+            Source::Ints { tally, .. } => {
+                let counts = tally.finish().into_iter();
+                self.values.extend(counts.map(|(number, count)| (Key::Int(from_ordered(number)), count)));
             }
-            Source::Ips { counts, .. } => {
-                counts.into_iter().try_for_each(|(value, count)| self.add(Key::Ip(value), count, budget))?;
+            Source::Ips { addresses, tally, .. } => {
+                let address = |number: u64| Ipv6Addr::from(addresses.compact_to_u128(number as u32));
+                let counts = tally.finish().into_iter();
+                self.values.extend(counts.map(|(number, count)| (Key::Ip(address(number)), count)));
             }
             Source::None => {}
         }
-        let Some(matched) = segment.matched else { return Ok(()) };
-        for terms in &segment.behind {
+        if let Some(matched) = segment.matched {
+            self.finish_behind(&segment.behind, &matched, reader, budget)?;
+        }
+        if self.values.len() > VALUES_MAX {
+            self.values = unite(std::mem::take(&mut self.values));
+        }
+        if self.values.len() > VALUES_MAX { Ok(budget.too_many()?) } else { Ok(()) }
+    }
+
+    /// Counts the values of dictionaries against the documents that matched.
+    fn finish_behind(
+        &mut self,
+        behind: &[Terms],
+        matched: &BitSet,
+        reader: &SegmentReader,
+        budget: &Budget,
+    ) -> tantivy::Result<()> {
+        for terms in behind {
             let mut counts: HashMap<String, u64> = HashMap::new();
             terms.walk(reader, &ValueTest::Any, budget, &mut |value, docs| {
                 let count = docs.iter().filter(|&&doc| matched.contains(doc)).count() as u64;
@@ -201,21 +240,16 @@ impl Counting {
                     }
                 }
             })?;
-            counts.into_iter().try_for_each(|(value, count)| self.add(Key::Text(value), count, budget))?;
+            self.values.extend(counts.into_iter().map(|(value, count)| (Key::Text(value), count)));
         }
         Ok(())
-    }
-
-    fn add(&mut self, key: Key, count: u64, budget: &Budget) -> Result<(), Spent> {
-        *self.values.entry(key).or_default() += count;
-        if self.values.len() > VALUES_MAX { budget.too_many() } else { Ok(()) }
     }
 
     /// The answer.
     pub(crate) fn answer(self, name: &str) -> Result<Aggregation, SearchError> {
         match self.asked {
             Asked::Histogram { interval_nanos, .. } => histogram(name, &self.times, interval_nanos),
-            Asked::Terms { size, .. } => Ok(top(self.values, size)),
+            Asked::Terms { size, .. } => Ok(top(unite(self.values), size)),
         }
     }
 }
@@ -227,43 +261,79 @@ fn texts(column: Option<StrColumn>) -> Source {
     })
 }
 
-fn ints(column: Option<FastColumn<i64>>) -> Source {
-    column.map_or(Source::None, |column| Source::Ints { column, counts: HashMap::new() })
+fn ints(column: Option<FastColumn<i64>>, reader: &SegmentReader) -> Source {
+    column.map_or(Source::None, |column| {
+        let (least, greatest) = (ordered(column.min_value()), ordered(column.max_value()));
+        Source::Ints { column, tally: Tally::new(least, greatest, reader.max_doc()) }
+    })
 }
 
-fn ips(column: Option<FastColumn<Ipv6Addr>>) -> Source {
-    column.map_or(Source::None, |column| Source::Ips { column, counts: HashMap::new() })
+fn ips(name: &str, reader: &SegmentReader) -> tantivy::Result<Source> {
+    let found = reader.fast_fields().u64_lenient_for_type(Some(&[ColumnType::IpAddr]), name)?;
+    let Some((column, _)) = found else { return Ok(Source::None) };
+    let Ok(addresses) = Arc::clone(&column.values).downcast_arc::<CompactSpaceU64Accessor>() else {
+        return Err(TantivyError::InternalError("a column of addresses is of no known form".to_owned()));
+    };
+    if column.values.num_vals() == 0 {
+        return Ok(Source::None);
+    }
+    let tally = Tally::new(column.min_value(), column.max_value(), reader.max_doc());
+    Ok(Source::Ips { column, addresses, tally })
+}
+
+/// A dictionary, where it has any value of its name.
+fn present(terms: Terms, reader: &SegmentReader) -> tantivy::Result<Vec<Terms>> {
+    let inverted = reader.inverted_index(terms.field)?;
+    let mut stream = inverted.terms().range().ge(&terms.prefix).into_stream()?;
+    let there = stream.advance() && stream.key().starts_with(&terms.prefix);
+    Ok(if there { vec![terms] } else { Vec::new() })
+}
+
+/// A signed number as an unsigned one of the same order.
+fn ordered(number: i64) -> u64 {
+    number.cast_unsigned() ^ (1 << 63)
+}
+
+fn from_ordered(number: u64) -> i64 {
+    (number ^ (1 << 63)).cast_signed()
 }
 
 impl SegmentCounting {
-    /// Counts one matching document; a value that it has twice counts once.
-    pub(crate) fn take(&mut self, doc: DocId) {
+    /// Counts matching documents; a value that one of them has twice counts once.
+    pub(crate) fn take(&mut self, docs: &[DocId]) {
         if let Some(matched) = &mut self.matched {
-            matched.insert(doc);
+            for &doc in docs {
+                matched.insert(doc);
+            }
         }
         match &mut self.source {
             Source::Times { column, interval, bucket, count, counts } => {
-                let found = column.get_val(doc).div_euclid(*interval);
-                if found != *bucket {
-                    *counts.entry(*bucket).or_default() += *count;
-                    (*bucket, *count) = (found, 0);
+                for &doc in docs {
+                    let found = column.get_val(doc).div_euclid(*interval);
+                    if found != *bucket {
+                        *counts.entry(*bucket).or_default() += *count;
+                        (*bucket, *count) = (found, 0);
+                    }
+                    *count += 1;
                 }
-                *count += 1;
             }
-            Source::Texts { column, counts } => each_once(column.ords().values_for_doc(doc), |ord| {
+            Source::Texts { column, counts } => each_value(column.ords(), docs, |ord| {
                 if let Some(count) = counts.get_mut(ord as usize) {
                     *count += 1;
                 }
             }),
-            Source::Ints { column, counts } => {
-                each_once(column.values_for_doc(doc), |value| *counts.entry(value).or_default() += 1);
-            }
-            Source::Ips { column, counts } => {
-                each_once(column.values_for_doc(doc), |value| *counts.entry(value).or_default() += 1);
-            }
+            Source::Ints { column, tally } => each_value(column, docs, |value| tally.take(ordered(value))),
+            Source::Ips { column, tally, .. } => each_value(column, docs, |number| tally.take(number)),
             Source::None => {}
         }
     }
+}
+
+fn each_value<T>(column: &FastColumn<T>, docs: &[DocId], mut take: impl FnMut(T))
+where
+    T: PartialOrd + Copy + std::fmt::Debug + Send + Sync + 'static,
+{
+    docs.iter().for_each(|&doc| each_once(column.values_for_doc(doc), &mut take));
 }
 
 fn each_once<T: PartialEq + Copy>(mut values: impl Iterator<Item = T>, mut take: impl FnMut(T)) {
@@ -294,10 +364,28 @@ fn histogram(name: &str, times: &BTreeMap<i64, u64>, interval: i64) -> Result<Ag
     Ok(Aggregation { buckets: (first..=last).map(bucket).collect(), others: None })
 }
 
-fn top(values: HashMap<Key, u64>, size: usize) -> Aggregation {
-    let mut values: Vec<(Key, u64)> = values.into_iter().collect();
-    values.sort_unstable_by(|(one, count), (other, others)| others.cmp(count).then_with(|| one.cmp(other)));
-    let others = values.iter().skip(size).map(|(_, count)| count).sum();
+/// The counts of the same value put together. The sort is one that makes use of what is in order already.
+fn unite(mut values: Vec<(Key, u64)>) -> Vec<(Key, u64)> {
+    values.sort_by(|(one, _), (other, _)| one.cmp(other));
+    values.dedup_by(|(key, count), (before, sum)| {
+        let same = key == before;
+        if same {
+            *sum += *count;
+        }
+        same
+    });
+    values
+}
+
+fn top(mut values: Vec<(Key, u64)>, size: usize) -> Aggregation {
+    let order =
+        |(one, count): &(Key, u64), (other, others): &(Key, u64)| others.cmp(count).then_with(|| one.cmp(other));
+    let mut others = 0;
+    if values.len() > size {
+        values.select_nth_unstable_by(size, order);
+        others = values.drain(size..).map(|(_, count)| count).sum();
+    }
+    values.sort_unstable_by(order);
     let bucket = |(key, count)| Bucket {
         key: match key {
             Key::Int(number) => Value::from(number),
@@ -306,5 +394,5 @@ fn top(values: HashMap<Key, u64>, size: usize) -> Aggregation {
         },
         count,
     };
-    Aggregation { buckets: values.into_iter().take(size).map(bucket).collect(), others: Some(others) }
+    Aggregation { buckets: values.into_iter().map(bucket).collect(), others: Some(others) }
 }

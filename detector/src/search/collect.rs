@@ -129,19 +129,18 @@ impl Collecting {
     ) -> tantivy::Result<()> {
         let mut scorer = weight.scorer(reader, 1.0)?;
         let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
+        let mut within = Vec::with_capacity(COLLECT_BLOCK_BUFFER_LEN);
         for turn in 1_usize.. {
             let filled = scorer.fill_buffer(&mut block);
-            for &doc in block.iter().take(filled) {
-                let (time, id) = (marks.time.first(doc).unwrap_or(0), marks.id.first(doc).unwrap_or(0));
-                if marks.partial && !self.window.holds(time, id) {
-                    continue;
-                }
-                self.total += 1;
-                counting.iter_mut().for_each(|counting| counting.take(doc));
-                if hits {
-                    let rank = rank(self.sort, time, id);
-                    self.offer(Found { rank, slice: place.0, segment: place.1, doc });
-                }
+            within.clear();
+            within.extend(block.iter().take(filled));
+            if marks.partial {
+                within.retain(|&doc| self.window.holds(marks.time(doc), marks.id(doc)));
+            }
+            self.total += within.len() as u64;
+            counting.iter_mut().for_each(|counting| counting.take(&within));
+            if hits {
+                within.iter().for_each(|&doc| self.offer(place, marks, doc));
             }
             if filled < COLLECT_BLOCK_BUFFER_LEN {
                 break;
@@ -181,11 +180,19 @@ impl Collecting {
         self.page.peek().is_none_or(|Reverse(worst)| best >= worst.rank.0)
     }
 
-    fn offer(&mut self, found: Found) {
-        if self.after.is_some_and(|after| found.rank >= after) {
+    fn offer(&mut self, (slice, segment): (usize, u32), marks: &Marks, doc: DocId) {
+        let time = marks.time(doc);
+        let full = self.page.len() > self.limit;
+        let (first, _) = rank(self.sort, time, 0);
+        if full && self.page.peek().is_some_and(|Reverse(worst)| first < worst.rank.0) {
+            return; // most documents go no further, and their ids are not read
+        }
+        let rank = rank(self.sort, time, marks.id(doc));
+        if self.after.is_some_and(|after| rank >= after) {
             return;
         }
-        if self.page.len() <= self.limit {
+        let found = Found { rank, slice, segment, doc };
+        if !full {
             self.page.push(Reverse(found));
         } else if let Some(mut worst) = self.page.peek_mut()
             && found.rank > worst.0.rank
@@ -201,6 +208,16 @@ impl Collecting {
         let more = page.len() > self.limit;
         page.truncate(self.limit);
         (page, more)
+    }
+}
+
+impl Marks {
+    fn time(&self, doc: DocId) -> i64 {
+        self.time.first(doc).unwrap_or(0)
+    }
+
+    fn id(&self, doc: DocId) -> u64 {
+        self.id.first(doc).unwrap_or(0)
     }
 }
 

@@ -17,6 +17,7 @@ mod request;
 mod scan;
 mod show;
 mod stored;
+mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
