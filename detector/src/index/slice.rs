@@ -15,9 +15,9 @@ use super::IndexError;
 use super::layout::{self, Layout};
 use super::words;
 
-/// Decompressed blocks of stored events that one segment keeps; 64 KiB each.
+/// Decompressed blocks of stored events that one segment keeps; 128 KiB each.
 const STORE_CACHE_BLOCKS: usize = 4;
-const STORE_BLOCK_BYTES: usize = 64 * 1024;
+const STORE_BLOCK_BYTES: usize = 128 * 1024;
 const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
 /// What a slice's last commit says of it.

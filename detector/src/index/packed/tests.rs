@@ -1,5 +1,6 @@
 //! Events of every kind come back from their stored form as they were.
 
+use event::{Event, Value};
 use proptest::prelude::*;
 
 use super::*;
