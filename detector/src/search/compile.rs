@@ -353,16 +353,24 @@ fn ip_range(field: Field, low: &Limit, high: &Limit) -> Option<Box<dyn Query>> {
 
 fn in_network(field: Field, network: IpNet) -> Box<dyn Query> {
     let term = |address| Bound::Included(Term::from_field_ip_addr(field, to_v6(address)));
-    let v4 = matches!(network, IpNet::V4(_));
-    within_family(field, term(network.network()), term(network.broadcast()), v4)
+    let (low, high) = (term(network.network()), term(network.broadcast()));
+    match network {
+        IpNet::V4(_) => Box::new(RangeQuery::new(low, high)), // all of it is v4-mapped
+        IpNet::V6(network) if network.network() <= MAPPED_LAST && MAPPED_FIRST <= network.broadcast() => {
+            within_family(field, low, high, false)
+        }
+        IpNet::V6(_) => Box::new(RangeQuery::new(low, high)),
+    }
 }
+
+/// The first and last v4 address in v4-mapped form.
+const MAPPED_FIRST: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
+const MAPPED_LAST: Ipv6Addr = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0xffff, 0xffff);
 
 /// A range of addresses without those of the other family: v4 addresses lie among the v6 ones, v4-mapped.
 fn within_family(field: Field, low: Bound<Term>, high: Bound<Term>, v4: bool) -> Box<dyn Query> {
     let term = |address| Bound::Included(Term::from_field_ip_addr(field, address));
-    let mapped_first = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0);
-    let mapped_last = Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0xffff, 0xffff);
-    let mapped = RangeQuery::new(term(mapped_first), term(mapped_last));
+    let mapped = RangeQuery::new(term(MAPPED_FIRST), term(MAPPED_LAST));
     let range = Box::new(RangeQuery::new(low, high));
     let occur = if v4 { Occur::Must } else { Occur::MustNot };
     Box::new(BooleanQuery::new(vec![(Occur::Must, range), (occur, Box::new(mapped))]))

@@ -36,6 +36,7 @@ fn answers_are_those_of_a_plain_filter() {
         ("source.ip:2001:db8:2::/48", Box::new(|event| within(event, "source.ip", "2001:db8:2::/48"))),
         ("source.ip:\"2001:db8:2::/48\"", Box::new(|event| within(event, "source.ip", "2001:db8:2::/48"))),
         ("source.ip:::/0", Box::new(|event| within(event, "source.ip", "::/0"))),
+        ("source.ip:::ffff:0:0/96", Box::new(|event| within(event, "source.ip", "::ffff:0:0/96"))),
         ("source.ip:0.0.0.0/0", Box::new(|event| within(event, "source.ip", "0.0.0.0/0"))),
         ("2001:db8:1::/48", Box::new(|event| within(event, "source.ip", "2001:db8:1::/48"))),
         (
