@@ -30,8 +30,8 @@ pub enum HuntError {
     Stored {
         /// Its position.
         id: u64,
-        /// What is damaged.
-        source: event::json::ReadError,
+        /// What is damaged; the packed form is so as a whole.
+        source: Option<event::json::ReadError>,
     },
 }
 

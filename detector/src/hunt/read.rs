@@ -12,6 +12,7 @@ use tantivy::{DocId, TantivyDocument};
 
 use super::{HuntError, Restore};
 use crate::index::layout::{AGENCY, ID, Layout, RECEIVED, SITE, TIME};
+use crate::index::packed;
 
 /// Origins that are kept; a city has some thousand sites.
 const ORIGINS_MAX: usize = 20_000;
@@ -64,7 +65,11 @@ impl<'s> EventReader<'s> {
         event.claimed = (time != event.received).then_some(time);
         let stored: TantivyDocument = self.store.get(doc).map_err(HuntError::index)?;
         let source = stored.get_first(self.layout.source).and_then(|value| value.as_bytes()).unwrap_or_default();
-        json::read(source, event).map_err(|source| HuntError::Stored { id: event.id.0, source })?;
+        if source.first() == Some(&packed::FORM) {
+            packed::read_into(source, event).ok_or(HuntError::Stored { id: event.id.0, source: None })?;
+        } else {
+            json::read(source, event).map_err(|source| HuntError::Stored { id: event.id.0, source: Some(source) })?;
+        }
         event.origin = self.origin(doc, event)?;
         self.restore.restore(event);
         Ok(())

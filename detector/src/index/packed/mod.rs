@@ -16,7 +16,7 @@ mod read;
 mod tests;
 mod write;
 
-pub(crate) use read::read;
+pub(crate) use read::{read, read_into};
 pub(crate) use write::write;
 
 /// The first byte of the form.

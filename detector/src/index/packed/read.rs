@@ -2,14 +2,35 @@
 
 use std::borrow::Cow;
 
+use event::{Event, Value};
 use memchr::memchr;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Value as Json};
 
 use super::{FORM, Kind};
 use crate::index::known;
 
 /// Reads a stored event as [`event::json::to_map`] makes it; `None` when the bytes are damaged.
 pub(crate) fn read(stored: &[u8]) -> Option<Map<String, Json>> {
+    let mut map = Map::new();
+    each(stored, |name, value| {
+        let value = event::json::to_json(value);
+        match map.get_mut(name) {
+            None => drop(map.insert(name.to_owned(), value)),
+            Some(Json::Array(list)) => list.push(value),
+            Some(first) => *first = Json::Array(vec![first.take(), value]),
+        }
+        Some(())
+    })?;
+    Some(map)
+}
+
+/// Adds a stored event's fields to `event`, in the order they were written; `None` when the bytes are damaged.
+pub(crate) fn read_into(stored: &[u8], event: &mut Event) -> Option<()> {
+    each(stored, |name, value| event.push(name, value).ok())
+}
+
+/// Shows every field and its value, until `show` has enough.
+fn each(stored: &[u8], mut show: impl FnMut(&str, Value<'_>) -> Option<()>) -> Option<()> {
     let (&form, mut rest) = stored.split_first()?;
     if form != FORM {
         return None;
@@ -24,16 +45,10 @@ pub(crate) fn read(stored: &[u8]) -> Option<Map<String, Json>> {
     let mut behind = rest;
     (0..count).try_for_each(|_| skip(&mut behind))?;
     let mut reader = Reader { base: std::str::from_utf8(behind).ok()?, cursor: 0, earlier: Vec::with_capacity(count) };
-    let mut map = Map::with_capacity(count);
     for name in names {
-        let value = reader.value(&mut rest)?;
-        match map.get_mut(&name) {
-            None => drop(map.insert(name, value)),
-            Some(Json::Array(list)) => list.push(value),
-            Some(first) => *first = Json::Array(vec![first.take(), value]),
-        }
+        show(&name, reader.value(&mut rest)?)?;
     }
-    Some(map)
+    Some(())
 }
 
 fn read_number(from: &mut &[u8]) -> Option<u64> {
@@ -68,17 +83,18 @@ fn read_kind(from: &mut &[u8]) -> Option<Kind> {
     Kind::ALL.get(usize::from(read_byte(from)?)).copied()
 }
 
-fn read_name(from: &mut &[u8], last: &mut String) -> Option<String> {
+/// Reads a name; one that is written out shares its beginning with the last such name.
+fn read_name(from: &mut &[u8], last: &mut String) -> Option<Cow<'static, str>> {
     let number = read_length(from)?;
     if let Some(known) = number.checked_sub(1) {
-        return known::name_of(known).map(str::to_owned);
+        return known::name_of(known).map(Cow::Borrowed);
     }
     let shared = read_length(from)?;
     let length = read_length(from)?;
     let rest = std::str::from_utf8(read_bytes(from, length)?).ok()?;
     let name = format!("{}{rest}", last.get(..shared)?);
     last.clone_from(&name);
-    Some(name)
+    Some(Cow::Owned(name))
 }
 
 fn skip(from: &mut &[u8]) -> Option<()> {
@@ -109,31 +125,29 @@ struct Reader<'s> {
 }
 
 impl<'s> Reader<'s> {
-    fn value(&mut self, from: &mut &'s [u8]) -> Option<Json> {
+    fn value(&mut self, from: &mut &'s [u8]) -> Option<Value<'_>> {
         let mut text = Cow::Borrowed("");
-        let value = match read_kind(from)? {
-            Kind::Null => Json::Null,
-            Kind::False => Json::Bool(false),
-            Kind::True => Json::Bool(true),
-            Kind::Float => {
-                let bytes = read_bytes(from, 8)?.try_into().ok()?;
-                Number::from_f64(f64::from_le_bytes(bytes)).map_or(Json::Null, Json::Number)
-            }
-            Kind::Int => Json::from(unzigzag(read_number(from)?)),
-            Kind::Base => Json::from(self.base),
+        let plain = match read_kind(from)? {
+            Kind::Null => Value::Null,
+            Kind::False => Value::Bool(false),
+            Kind::True => Value::Bool(true),
+            Kind::Float => Value::Float(f64::from_le_bytes(read_bytes(from, 8)?.try_into().ok()?)),
+            Kind::Int => Value::Int(unzigzag(read_number(from)?)),
+            Kind::Base => Value::Str(self.base),
             Kind::NextInt => {
                 let digits = self.next(from)?;
                 text = digits.into();
-                Json::from(digits.parse::<i64>().ok()?)
+                Value::Int(digits.parse().ok()?)
             }
-            Kind::SameInt => Json::from(self.same(from)?.parse::<i64>().ok()?),
+            Kind::SameInt => Value::Int(self.same(from)?.parse().ok()?),
             kind => {
-                text = self.text(kind, from)?;
-                Json::from(text.as_ref())
+                let text = self.text(kind, from)?;
+                self.earlier.push(text);
+                return self.earlier.last().map(|text| Value::Str(text));
             }
         };
         self.earlier.push(text);
-        Some(value)
+        Some(plain)
     }
 
     fn text(&mut self, kind: Kind, from: &mut &'s [u8]) -> Option<Cow<'s, str>> {

@@ -9,6 +9,9 @@ fn check(event: &Event, bytes_max: usize) {
     let mut stored = Vec::new();
     write(event, &mut stored);
     assert_eq!(read(&stored).unwrap(), event::json::to_map(event), "{event:?}");
+    let mut back = Event::new();
+    read_into(&stored, &mut back).unwrap();
+    assert_eq!(event::json::to_map(&back), event::json::to_map(event), "{event:?}");
     assert!(stored.len() <= bytes_max, "{} bytes for {event:?}", stored.len());
 }
 
