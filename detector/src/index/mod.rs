@@ -11,6 +11,7 @@ mod known;
 pub(crate) mod layout;
 mod names;
 pub(crate) mod packed;
+mod retention;
 mod settings;
 pub(crate) mod slice;
 #[cfg(test)]
@@ -36,6 +37,7 @@ use writer::{Command, Rows, Writer};
 pub use digest::BatchDigest;
 pub(crate) use document::to_v6;
 pub use error::IndexError;
+pub use retention::{Expired, Hold, Retention};
 pub use settings::IndexSettings;
 
 /// Most events of one batch in the writer's queue; longer ones are split.
@@ -225,6 +227,18 @@ impl Index {
         self.shared.slices.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    /// Has the writer let a slice go.
+    fn release(&self, start: i64) -> Result<(), IndexError> {
+        let (answer, done) = sync_channel(1);
+        self.send(Command::Release(start, answer))?;
+        done.recv().map_err(|_| IndexError::Closed)
+    }
+
+    /// Takes a slice out of those that are searched.
+    fn forget(&self, start: i64) {
+        self.shared.slices.write().unwrap_or_else(PoisonError::into_inner).remove(&start);
+    }
+
     fn holds_durably(&self, events: &[Event]) -> bool {
         let position = self.shared.position().unwrap_or(0);
         let intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
@@ -356,7 +370,13 @@ fn read_slices(dir: &Path) -> Result<(BTreeMap<i64, Arc<Slice>>, Option<u64>), I
     let mut position = None;
     let unreadable = |source| IndexError::directory(dir, "read it", source);
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
+        let entry = entry.map_err(unreadable)?;
+        let name = entry.file_name();
+        if Path::new(&name).extension().is_some_and(|extension| extension == slice::DOOMED) {
+            std::fs::remove_dir_all(entry.path())
+                .map_err(|source| IndexError::directory(&entry.path(), "delete what is left of it", source))?;
+            continue;
+        }
         let Some(start) = name.to_str().and_then(slice::start_of_name) else { continue };
         let slice = Slice::new(dir, start);
         if slice.read()? {

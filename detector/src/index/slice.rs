@@ -18,6 +18,8 @@ use super::words;
 /// Decompressed blocks of stored events that one segment keeps; 128 KiB each.
 const STORE_CACHE_BLOCKS: usize = 4;
 const STORE_BLOCK_BYTES: usize = 128 * 1024;
+/// The extension of a slice's directory that is being deleted.
+pub(crate) const DOOMED: &str = "deleted";
 const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 
 /// What a slice's last commit says of it.
@@ -78,6 +80,7 @@ impl std::fmt::Debug for Slice {
 /// One time slice.
 pub(crate) struct Slice {
     pub(crate) name: String,
+    start_secs: i64,
     path: PathBuf,
     record: RwLock<SliceRecord>,
     opened: Mutex<Option<Arc<Opened>>>,
@@ -87,7 +90,13 @@ impl Slice {
     /// A slice of this start that may not be on disk yet.
     pub(crate) fn new(dir: &Path, start_secs: i64) -> Self {
         let name = name_of(start_secs);
-        Self { path: dir.join(&name), name, record: RwLock::new(SliceRecord::empty()), opened: Mutex::new(None) }
+        Self {
+            path: dir.join(&name),
+            name,
+            start_secs,
+            record: RwLock::new(SliceRecord::empty()),
+            opened: Mutex::new(None),
+        }
     }
 
     /// Reads the record of a slice on disk; `false` when the directory holds no index yet.
@@ -149,6 +158,21 @@ impl Slice {
     /// An error of this slice.
     pub(crate) fn error(&self, source: impl Into<tantivy::TantivyError>) -> IndexError {
         IndexError::tantivy(&self.name, source)
+    }
+
+    /// The time of receipt, in seconds, at which it begins.
+    pub(crate) fn start_secs(&self) -> i64 {
+        self.start_secs
+    }
+
+    /// Deletes it from the disk; searches that have it open end undisturbed.
+    pub(crate) fn remove(&self) -> Result<(), IndexError> {
+        // Under another name first: a crash in between must not leave half a slice under its own.
+        let doomed = self.path.with_extension(DOOMED);
+        let failed = |source| IndexError::directory(&self.path, "delete it", source);
+        std::fs::rename(&self.path, &doomed).map_err(failed)?;
+        *self.opened.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        std::fs::remove_dir_all(&doomed).map_err(failed)
     }
 
     /// Bytes on disk.

@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Rows(Rows),
     /// Commit, then answer.
     Flush(SyncSender<()>),
+    /// Commit, close the writer of the slice that begins then, answer.
+    Release(i64, SyncSender<()>),
     /// Commit and end.
     Close,
 }
@@ -97,6 +99,12 @@ impl Writer {
                     let committed = self.commit();
                     self.outcome(committed);
                     let _ = answer.send(()); // whoever asked may have gone
+                }
+                Ok(Command::Release(start, answer)) => {
+                    let committed = self.commit();
+                    self.outcome(committed);
+                    self.close(start);
+                    let _ = answer.send(()); // as above
                 }
                 Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -194,6 +202,19 @@ impl Writer {
         self.waiting_since = None;
         self.epoch = self.shared.fail(failure.to_string());
         self.next = self.shared.position().unwrap_or(0);
+    }
+
+    /// Closes the writer of a slice, merges included.
+    fn close(&mut self, start: i64) {
+        if let Some(active) = self.active.remove(&start) {
+            let name = active.slice.name.clone();
+            if let Err(error) = active.writer.wait_merging_threads() {
+                warn!(slice = %name, %error, "merging was cut short");
+            }
+        }
+        if let Some(closing) = self.closing.remove(&start) {
+            drop(closing.join());
+        }
     }
 
     fn close_oldest(&mut self) {
