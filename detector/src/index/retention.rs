@@ -60,11 +60,18 @@ pub struct Expired {
 impl Index {
     /// Deletes what is due at `now` and not held, oldest slice first. Blocks while segments are written anew.
     ///
-    /// The slice that was written last stays, whatever its age: it knows where the index goes on.
+    /// `record` is told of each deletion before it is made, and stops everything when it answers `false`. The slice that
+    /// was written last stays, whatever its age: it knows where the index goes on.
     ///
     /// # Errors
     /// A slice that cannot be read or written; those before it are done.
-    pub fn expire(&self, now: Timestamp, retention: &Retention, holds: &[Hold]) -> Result<Vec<Expired>, IndexError> {
+    pub fn expire(
+        &self,
+        now: Timestamp,
+        retention: &Retention,
+        holds: &[Hold],
+        mut record: impl FnMut(&Expired) -> bool,
+    ) -> Result<Vec<Expired>, IndexError> {
         let slices = self.slices();
         let newest = slices.iter().map(|slice| slice.record().position).max().unwrap_or(0);
         let mut expired = Vec::new();
@@ -73,55 +80,64 @@ impl Index {
             let range = (slice.start_secs(), slice.start_secs().saturating_add(length));
             let due = Due::at(now, range, retention);
             let holds: Vec<_> = holds.iter().filter(|hold| hold.touches(range)).collect();
-            let done = match due {
-                Due::Nothing => None,
-                Due::All if holds.is_empty() => Some(self.remove(slice)?),
-                due => self.delete(slice, &due, &holds)?,
-            };
-            expired.extend(done);
+            let Some((one, query)) = plan(slice, due, &holds)? else { continue };
+            if !record(&one) {
+                break;
+            }
+            self.release(slice.start_secs())?;
+            match query {
+                None => {
+                    self.forget(slice.start_secs());
+                    slice.remove()?;
+                }
+                Some(query) => delete(slice, query, one.events)?,
+            }
+            expired.push(one);
         }
         Ok(expired)
     }
+}
 
-    fn remove(&self, slice: &Slice) -> Result<Expired, IndexError> {
-        self.release(slice.start_secs())?;
-        self.forget(slice.start_secs());
-        slice.remove()?;
-        Ok(Expired { slice: slice.name.clone(), events: slice.record().documents, whole: true })
-    }
+/// What to delete of a slice: by a query, or all of it.
+type Plan = (Expired, Option<Box<dyn Query>>);
 
-    fn delete(&self, slice: &Slice, due: &Due<'_>, holds: &[&Hold]) -> Result<Option<Expired>, IndexError> {
-        let opened = slice.open()?;
-        slice.reload()?;
-        let Some(query) = due.query(&opened.layout, holds) else { return Ok(None) };
-        let failed = |error| slice.error(error);
-        let events = opened.searcher().search(&*query, &Count).map_err(failed)? as u64;
-        if events == 0 {
-            return Ok(None);
-        }
-        self.release(slice.start_secs())?;
-        let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
-        let mut writer: IndexWriter<Row> = opened.index.writer_with_options(options).map_err(failed)?;
-        writer.set_merge_policy(Box::new(NoMergePolicy));
-        writer.delete_query(query).map_err(failed)?;
-        let mut record = slice.record();
-        record.documents = record.documents.saturating_sub(events);
-        let payload = serde_json::to_string(&record)
-            .map_err(|error| slice.error(tantivy::TantivyError::InternalError(error.to_string())))?;
-        let mut prepared = writer.prepare_commit().map_err(failed)?;
-        prepared.set_payload(&payload);
-        prepared.commit().map_err(failed)?;
-        for segment in opened.index.searchable_segment_metas().map_err(failed)? {
-            if segment.has_deletes() {
-                writer.merge(&[segment.id()]).wait().map_err(failed)?;
-            }
-        }
-        writer.garbage_collect_files().wait().map_err(failed)?;
-        writer.wait_merging_threads().map_err(failed)?;
-        slice.set_record(record);
-        slice.reload()?;
-        Ok(Some(Expired { slice: slice.name.clone(), events, whole: false }))
+fn plan(slice: &Slice, due: Due<'_>, holds: &[&Hold]) -> Result<Option<Plan>, IndexError> {
+    let name = slice.name.clone();
+    if matches!(due, Due::All) && holds.is_empty() {
+        return Ok(Some((Expired { slice: name, events: slice.record().documents, whole: true }, None)));
     }
+    slice.reload()?;
+    let opened = slice.open()?;
+    let Some(query) = due.query(&opened.layout, holds) else { return Ok(None) };
+    let events = opened.searcher().search(&*query, &Count).map_err(|error| slice.error(error))? as u64;
+    Ok((events > 0).then(|| (Expired { slice: name, events, whole: false }, Some(query))))
+}
+
+/// Deletes the events that the query finds, and every byte of them.
+fn delete(slice: &Slice, query: Box<dyn Query>, events: u64) -> Result<(), IndexError> {
+    let opened = slice.open()?;
+    let failed = |error| slice.error(error);
+    let options = IndexWriterOptions::builder().num_worker_threads(1).memory_budget_per_thread(HEAP_BYTES).build();
+    let mut writer: IndexWriter<Row> = opened.index.writer_with_options(options).map_err(failed)?;
+    writer.set_merge_policy(Box::new(NoMergePolicy));
+    writer.delete_query(query).map_err(failed)?;
+    let mut record = slice.record();
+    record.documents = record.documents.saturating_sub(events);
+    let payload = serde_json::to_string(&record)
+        .map_err(|error| slice.error(tantivy::TantivyError::InternalError(error.to_string())))?;
+    let mut prepared = writer.prepare_commit().map_err(failed)?;
+    prepared.set_payload(&payload);
+    prepared.commit().map_err(failed)?;
+    for segment in opened.index.searchable_segment_metas().map_err(failed)? {
+        if segment.has_deletes() {
+            writer.merge(&[segment.id()]).wait().map_err(failed)?;
+        }
+    }
+    writer.garbage_collect_files().wait().map_err(failed)?;
+    writer.wait_merging_threads().map_err(failed)?;
+    slice.set_record(record);
+    slice.reload()?;
+    Ok(())
 }
 
 impl Hold {

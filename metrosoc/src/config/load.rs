@@ -107,7 +107,7 @@ fn collect(table: &dyn TableLike, prefix: &str, text: &str, given: &mut Vec<Give
 }
 
 fn plain(item: &Item) -> Option<Value> {
-    let text = format!("value = {}", item.as_value()?.to_string().trim());
+    let text = format!("value = {}", item.clone().into_value().ok()?.to_string().trim());
     text.parse::<Table>().ok()?.remove("value")
 }
 
@@ -270,6 +270,28 @@ mod tests {
                 "4: unknown key `syslog.tim_zone` (did you mean `syslog.time_zone`?)",
                 "environment variable `METROSOC_CONFIG__HTTPS__LISTEN`: `https.listen`: invalid socket address syntax",
                 "7: `index.slice_hours`: between 1 and 744",
+            ],
+        );
+    }
+
+    #[test]
+    fn retention_is_checked_with_its_lines() {
+        let text = "[retention]\ndays = 1\ndatasets = [{ dataset = \"a\", days = 9 }, { dataset = \"a\", days = 9 }]\n\n\
+            [[retention.holds]]\nreason = \"order 12\"\nfrom = \"2026-03-01T00:00:00Z\"\nto = \"2026-02-01T00:00:00Z\"\n";
+        check(
+            text,
+            &[],
+            &[
+                "2: `retention.days`: between 2 and 36,525 days",
+                "3: `retention.datasets`: each dataset at most once",
+                "5: `retention.holds`: `order 12`: `from` must be before `to`",
+            ],
+        );
+        check(
+            "[[retention.holds]]\nreason = \"order 12\"\nuntil = 1\n",
+            &[],
+            &[
+                "1: `retention.holds`: unknown field `until`, expected one of `reason`, `from`, `to`, `sites`, `datasets`",
             ],
         );
     }

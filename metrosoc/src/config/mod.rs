@@ -3,6 +3,7 @@
 //! `load` reads file and environment and reports every fault at once; `metrosoc config show` prints the outcome.
 
 mod load;
+mod retention;
 
 use std::net::SocketAddr;
 
@@ -10,6 +11,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 pub use load::{Loaded, load};
+pub use retention::Retention;
 
 /// The version of the configuration's form that this program reads.
 pub const VERSION: u32 = 1;
@@ -30,6 +32,8 @@ pub struct Config {
     pub spool: Spool,
     /// The searchable events.
     pub index: Index,
+    /// How long events are kept.
+    pub retention: Retention,
     /// The database of alerts, accounts, certificates and sites.
     pub store: Store,
     /// Where the master key comes from.
@@ -221,6 +225,7 @@ impl Default for Config {
             local_log: LocalLog { enabled: true },
             spool: Spool::default(),
             index: Index::default(),
+            retention: Retention::default(),
             store: Store::default(),
             keys: Keys::default(),
             rules: Rules::default(),
@@ -348,6 +353,7 @@ impl Config {
             "index.writer_bytes",
             "between 15 MiB and 4 GiB",
         );
+        self.retention.check(&mut check);
         check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
         check(self.respond.block_secs_max > 0, "respond.block_secs_max", "at least 1");
         let endpoint = &self.telemetry.otlp_endpoint;

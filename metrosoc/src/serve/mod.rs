@@ -7,6 +7,7 @@ mod memory;
 mod open;
 mod peers;
 mod pipeline;
+mod retention;
 pub mod rules;
 
 use std::path::PathBuf;
@@ -70,6 +71,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     tracker.spawn(respond(Arc::clone(&app), triggers, cancel.clone()));
     tracker.spawn(reconcile(Arc::clone(&app), cancel.clone()));
     tracker.spawn(gauges(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(retention::run(Arc::clone(&app), cancel.clone()));
     tracker.spawn({
         let (sites, cancel) = (Arc::clone(&app.sites), cancel.clone());
         async move { sites.run(cancel).await }

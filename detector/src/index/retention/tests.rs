@@ -71,12 +71,18 @@ fn check(kept: (u64, &[(&str, u64)]), holds: &[Hold], now_day: i64, expected: &[
     let datasets = kept.1.iter().map(|(dataset, kept)| ((*dataset).to_owned(), days(*kept))).collect();
     let retention = Retention { default: days(kept.0), datasets };
     let now = Timestamp::from_secs(START + now_day * DAY);
-    let expired = index.expire(now, &retention, holds).unwrap();
+    let mut told = Vec::new();
+    let record = |one: &Expired| {
+        told.push(one.clone());
+        true
+    };
+    let expired = index.expire(now, &retention, holds, record).unwrap();
+    assert_eq!(told, expired);
     assert_eq!(left(&index), expected, "{kept:?} {holds:?} day {now_day}");
     let gone: u64 = expired.iter().map(|expired| expired.events).sum();
     assert_eq!(gone, 12 - expected.len() as u64, "{expired:?}");
     assert_eq!(index.documents(), expected.len() as u64);
-    assert_eq!(index.expire(now, &retention, holds).unwrap(), [], "a second time there is nothing to do");
+    assert_eq!(index.expire(now, &retention, holds, |_| true).unwrap(), [], "a second time there is nothing to do");
     drop(index);
     let index = Index::open(dir.path(), IndexSettings::default()).unwrap();
     assert_eq!(left(&index), expected, "after a restart");
@@ -121,11 +127,21 @@ fn what_is_held_stays() {
 }
 
 #[test]
+fn what_cannot_be_recorded_is_not_deleted() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path());
+    let retention = Retention { default: days(10), datasets: BTreeMap::new() };
+    let now = Timestamp::from_secs(START + 100 * DAY);
+    assert_eq!(index.expire(now, &retention, &[], |_| false).unwrap(), []);
+    assert_eq!(left(&index).len(), 12);
+}
+
+#[test]
 fn nothing_of_what_was_deleted_is_left_in_a_file() {
     let dir = tempfile::tempdir().unwrap();
     let index = filled(dir.path());
     let retention = Retention { default: days(10), datasets: [("flow".to_owned(), days(1))].into() };
-    index.expire(Timestamp::from_secs(START + 3 * DAY), &retention, &[]).unwrap();
+    index.expire(Timestamp::from_secs(START + 3 * DAY), &retention, &[], |_| true).unwrap();
     let opened = index.slices()[0].open().unwrap();
     for reader in opened.searcher().segment_readers() {
         let words = reader.inverted_index(opened.layout.message).unwrap();
