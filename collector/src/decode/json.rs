@@ -1,5 +1,7 @@
 //! JSON: a walk over the text straight into an event, without a tree, and the shape of documents of no known kind.
 
+mod plain;
+
 use std::fmt;
 
 use event::{Event, EventFull, FIELDS_MAX, Mark, Value};
@@ -14,6 +16,9 @@ pub const DEPTH_MAX: usize = 32;
 const LEAVES_MAX: usize = FIELDS_MAX - 500;
 /// Bytes of names and values that one document may fill; long names above many values would multiply.
 const BYTES_MAX: usize = 6 * 1024 * 1024;
+
+/// Stands before names that only we may set.
+const SET_ASIDE: &str = "sender.";
 
 /// Why a text is no JSON document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -38,17 +43,23 @@ pub fn walk(text: &str, event: &mut Event) -> Result<(), JsonFault> {
         return Err(JsonFault::NoObject);
     }
     let mark = event.mark();
-    if walk_once(text, event).is_ok() {
+    let (mut name, mut room) = (String::with_capacity(64), Room::new());
+    let mut walk = Walk { event: &mut *event, name: &mut name, room: &mut room, depth: 0 };
+    if plain::read(text, &mut walk).is_some() {
+        return Ok(());
+    }
+    event.rewind(mark);
+    if walk_fully(text, event).is_ok() {
         return Ok(());
     }
     event.rewind(mark);
     let mended = mend(text).ok_or(JsonFault::Broken)?;
-    walk_once(&mended, event).map_err(|_| JsonFault::Broken)
+    walk_fully(&mended, event).map_err(|_| JsonFault::Broken)
 }
 
-fn walk_once(text: &str, event: &mut Event) -> Result<(), serde_json::Error> {
-    let mut name = String::with_capacity(64);
-    let mut room = Room { leaves: LEAVES_MAX, bytes: BYTES_MAX, left_out: 0 };
+/// Reads whatever is JSON.
+fn walk_fully(text: &str, event: &mut Event) -> Result<(), serde_json::Error> {
+    let (mut name, mut room) = (String::with_capacity(64), Room::new());
     let mut parser = serde_json::Deserializer::from_str(text);
     Walk { event: &mut *event, name: &mut name, room: &mut room, depth: 0 }.deserialize(&mut parser)?;
     parser.end()?;
@@ -63,6 +74,12 @@ struct Room {
     leaves: usize,
     bytes: usize,
     left_out: i64,
+}
+
+impl Room {
+    fn new() -> Self {
+        Self { leaves: LEAVES_MAX, bytes: BYTES_MAX, left_out: 0 }
+    }
 }
 
 struct Walk<'w> {
@@ -80,8 +97,10 @@ impl Walk<'_> {
             return;
         }
         let pushed = if is_reserved(self.name) {
-            let name = format!("sender.{}", self.name);
-            self.event.push(&name, value)
+            self.name.insert_str(0, SET_ASIDE);
+            let pushed = self.event.push(self.name, value);
+            self.name.drain(..SET_ASIDE.len());
+            pushed
         } else {
             self.event.push(self.name, value)
         };

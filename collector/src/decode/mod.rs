@@ -213,7 +213,8 @@ pub fn decode<'a>(
     event: &mut Event,
 ) -> Result<Decoded<'a>, EventFull> {
     let text = text.trim_matches(['\0', '\r', '\n', '\u{feff}']);
-    let header = syslog::header(text, dates);
+    // No header begins like a document.
+    let header = if text.starts_with('{') { None } else { syslog::header(text, dates) };
     let Some(mut header) = header else {
         return bare(text, dates, hint, event);
     };

@@ -47,34 +47,63 @@ fn fits_xml(event: &Event) -> bool {
     event.has("Event.System.EventID") || event.has("Event.System.EventID.#text")
 }
 
-/// The canonical name of a system field, under the names that shippers give it.
+/// The canonical name of a system field, under the names that shippers give it. By the first letter first: most fields of
+/// an event are none of these, and all of them are asked about.
 fn system_name(name: &str) -> Option<&'static str> {
+    match name.as_bytes().first()? {
+        b'E' => of_event(name),
+        b'P' => of_provider(name),
+        b'T' => of_time(name),
+        b'C' | b'L' | b'O' | b'V' | b'K' | b'U' | b'S' | b'A' | b'Q' => of_others(name),
+        _ => None,
+    }
+}
+
+fn of_event(name: &str) -> Option<&'static str> {
     Some(match name {
         "EventID" | "EventID.#text" => "winlog.event_id",
-        "Channel" => "winlog.channel",
-        "Computer" => "winlog.computer_name",
+        "EventRecordID" => "winlog.record_id",
+        "Execution_ProcessID" | "ExecutionProcessID" | "Execution.ProcessID" | "Execution.#attributes.ProcessID" => {
+            "winlog.process.pid"
+        }
+        "Execution_ThreadID" | "Execution.ThreadID" | "Execution.#attributes.ThreadID" => "winlog.process.thread.id",
+        "EventID.#attributes.Qualifiers" => "winlog.qualifiers",
+        _ => return None,
+    })
+}
+
+fn of_provider(name: &str) -> Option<&'static str> {
+    Some(match name {
         "Provider_Name" | "Provider" | "ProviderName" | "Provider.Name" | "Provider.#attributes.Name" => {
             "winlog.provider_name"
         }
         "Provider_Guid" | "ProviderGuid" | "Provider.Guid" | "Provider.#attributes.Guid" => "winlog.provider_guid",
-        "EventRecordID" => "winlog.record_id",
+        _ => return None,
+    })
+}
+
+fn of_time(name: &str) -> Option<&'static str> {
+    Some(match name {
         "TimeCreated" | "TimeCreated_SystemTime" | "TimeCreated.SystemTime" | "TimeCreated.#attributes.SystemTime" => {
             "winlog.time_created"
         }
-        "Level" => "winlog.level",
         "Task" => "winlog.task",
+        "ThreadID" => "winlog.process.thread.id",
+        _ => return None,
+    })
+}
+
+fn of_others(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "Channel" => "winlog.channel",
+        "Computer" => "winlog.computer_name",
+        "Level" => "winlog.level",
         "Opcode" => "winlog.opcode",
         "Version" => "winlog.version",
         "Keywords" => "winlog.keywords",
-        "Execution_ProcessID" | "ExecutionProcessID" | "Execution.ProcessID" | "Execution.#attributes.ProcessID" => {
-            "winlog.process.pid"
-        }
-        "Execution_ThreadID" | "ThreadID" | "Execution.ThreadID" | "Execution.#attributes.ThreadID" => {
-            "winlog.process.thread.id"
-        }
         "UserID" | "Security.UserID" | "Security.#attributes.UserID" => "winlog.user.identifier",
         "ActivityID" | "Correlation.ActivityID" | "Correlation.#attributes.ActivityID" => "winlog.activity_id",
-        "EventID.#attributes.Qualifiers" | "Qualifiers" => "winlog.qualifiers",
+        "Qualifiers" => "winlog.qualifiers",
         _ => return None,
     })
 }
@@ -154,15 +183,21 @@ fn shape_xml(mark: Mark, dates: &Dates<'_>, event: &mut Event) -> Result<Shaped,
 /// `winlog.event_data.NAME`, spaces taken out of the name as rules write it; nameless data are `Data`.
 fn data_name(name: &str, new: &mut String) {
     new.push_str("winlog.event_data.");
-    let name = name.strip_suffix(".#text").unwrap_or(name);
-    new.extend(name.chars().filter(|letter| *letter != ' '));
+    push_bare(name.strip_suffix(".#text").unwrap_or(name), new);
 }
 
 /// `winlog.user_data.NAME`: the element that wraps the data is left out.
 fn user_data_name(name: &str, new: &mut String) {
     new.push_str("winlog.user_data.");
     let inner = name.split_once('.').map_or(name, |(_, inner)| inner);
-    new.extend(inner.chars().filter(|letter| *letter != ' '));
+    push_bare(inner, new);
+}
+
+fn push_bare(name: &str, new: &mut String) {
+    match name.bytes().any(|byte| byte == b' ') {
+        true => new.extend(name.split(' ')),
+        false => new.push_str(name),
+    }
 }
 
 /// What all shapes need: the event id as a number, one computer, provider and record id, the time.

@@ -2,8 +2,9 @@
 
 use super::label::Label;
 use super::modifier::Modifiers;
+use super::names::Naming;
 use super::value::Item;
-use super::view::{NameId, View};
+use super::view::View;
 use super::yaml::Node;
 
 /// Deepest nesting of lists and maps.
@@ -20,16 +21,13 @@ pub(crate) enum Detection {
     Item(Item),
 }
 
-/// Gives the names under which events may have a field of Sigma's.
-pub(crate) type NamesOf<'n> = &'n mut dyn FnMut(&str) -> Vec<NameId>;
-
 impl Detection {
     /// Compiles what stands under a search identifier's name.
     ///
     /// # Errors
     /// A sentence that names the field and what is wrong.
-    pub(crate) fn compile(node: &Node, names_of: NamesOf<'_>) -> Result<Self, String> {
-        compile(node, names_of, 0)
+    pub(crate) fn compile(node: &Node, naming: &mut Naming<'_>) -> Result<Self, String> {
+        compile(node, naming, 0)
     }
 
     /// Whether it holds for the event.
@@ -49,7 +47,7 @@ impl Detection {
     }
 }
 
-fn compile(node: &Node, names_of: NamesOf<'_>, depth: usize) -> Result<Detection, String> {
+fn compile(node: &Node, naming: &mut Naming<'_>, depth: usize) -> Result<Detection, String> {
     if depth > DEPTH_MAX {
         return Err(format!("nests deeper than {DEPTH_MAX}"));
     }
@@ -58,7 +56,7 @@ fn compile(node: &Node, names_of: NamesOf<'_>, depth: usize) -> Result<Detection
         Node::Map(entries) => {
             let mut parts = Vec::with_capacity(entries.len());
             for (key, value) in entries {
-                parts.push(field(key, value, names_of)?);
+                parts.push(field(key, value, naming)?);
             }
             // The order of a conjunction means nothing; cheap questions first.
             parts.sort_by_key(Detection::cost);
@@ -66,18 +64,18 @@ fn compile(node: &Node, names_of: NamesOf<'_>, depth: usize) -> Result<Detection
         }
         Node::List(items) if items.is_empty() => Err("is an empty list".to_owned()),
         Node::List(items) => {
-            let parts: Result<Vec<_>, _> = items.iter().map(|item| compile(item, names_of, depth + 1)).collect();
+            let parts: Result<Vec<_>, _> = items.iter().map(|item| compile(item, naming, depth + 1)).collect();
             Ok(one_or(parts?, Detection::Any))
         }
         Node::Null => Err("is empty".to_owned()),
         keyword => {
-            let item = Item::compile(None, &Modifiers::default(), &[keyword], names_of)?;
+            let item = Item::compile(None, &Modifiers::default(), &[keyword], naming)?;
             Ok(Detection::Item(item.labelled(Label::new("", &[keyword]))))
         }
     }
 }
 
-fn field(key: &str, value: &Node, names_of: NamesOf<'_>) -> Result<Detection, String> {
+fn field(key: &str, value: &Node, naming: &mut Naming<'_>) -> Result<Detection, String> {
     let told = |reason: String| if key.is_empty() { reason } else { format!("`{key}`: {reason}") };
     let mut words = key.split('|');
     let name = words.next().unwrap_or_default();
@@ -86,8 +84,8 @@ fn field(key: &str, value: &Node, names_of: NamesOf<'_>) -> Result<Detection, St
         Node::List(items) => items.iter().collect(),
         single => vec![single],
     };
-    let names = if name.is_empty() { None } else { Some(names_of(name)) };
-    let item = Item::compile(names, &modifiers, &values, names_of).map_err(told)?;
+    let names = if name.is_empty() { None } else { Some(naming.names_of(name)) };
+    let item = Item::compile(names, &modifiers, &values, naming).map_err(told)?;
     Ok(Detection::Item(item.labelled(Label::new(key, &values))))
 }
 

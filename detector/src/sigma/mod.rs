@@ -21,6 +21,7 @@ mod label;
 pub mod lint;
 mod logsource;
 mod modifier;
+mod names;
 pub(crate) mod need;
 pub(crate) mod pattern;
 pub(crate) mod reads;

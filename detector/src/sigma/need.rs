@@ -9,11 +9,11 @@ use rustc_hash::FxHashMap;
 
 use super::condition::Condition;
 use super::detection::Detection;
+use super::names::{NameId, Names};
 use super::pattern::{Piece, TextMatcher, lower};
 use super::rule::Rule;
+use super::source_need;
 use super::value::{Item, Test, address, ordered};
-use super::view::NameId;
-use super::{source_need, view};
 use ipnet::IpNet;
 
 /// Most probes of one need; a rule that has more is asked for every event.
@@ -144,7 +144,7 @@ fn parts_of(matcher: &TextMatcher) -> Vec<Part> {
 type NamesById<'n> = FxHashMap<NameId, &'n str>;
 
 /// What an event needs for one of `rules` to match it; `None` when nothing can be told.
-pub(crate) fn of_rules<'r>(rules: impl Iterator<Item = &'r Rule>, names: &view::Names) -> Option<Need> {
+pub(crate) fn of_rules<'r>(rules: impl Iterator<Item = &'r Rule>, names: &Names) -> Option<Need> {
     let names = names.by_id();
     let need = any(rules.map(|rule| of_rule(rule, &names)))?;
     (probes_of(&need) <= PROBES_MAX).then_some(need)

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::detection::Detection;
 use super::logsource::LogSource;
+use super::names::{NameId, Names};
 use super::rule::Rule;
 use super::value::{Item, Test};
-use super::view::{NameId, Names};
 
 /// What keywords are searched in: all of an event's text.
 const TEXT: &str = "message";

@@ -6,8 +6,9 @@ use super::condition::Condition;
 use super::detection::Detection;
 use super::fields::{FieldMap, logsource_of};
 use super::logsource::LogSource;
+use super::names::{Names, Naming};
 use super::suggest::suggestion;
-use super::view::{NameId, Names, View};
+use super::view::View;
 use super::yaml::Node;
 
 /// Most search identifiers in one rule.
@@ -66,10 +67,8 @@ impl Rule {
         let Node::Map(entries) = detection else {
             return Err(format!("`detection` is {}, not a map", detection.kind()));
         };
-        let mut names_of = |field: &str| -> Vec<NameId> {
-            map.candidates(&logsource, field).iter().map(|name| names.intern(name)).collect()
-        };
-        let selections = read_selections(entries, &mut names_of)?;
+        let mut candidates = |field: &str| map.candidates(&logsource, field);
+        let selections = read_selections(entries, &mut Naming::new(names, &mut candidates))?;
         let condition = read_condition(detection, &selections)?;
         let texts = |key| document.get(key).map(Node::texts).unwrap_or_default();
         let text = |key| texts(key).into_iter().next().unwrap_or_default();
@@ -174,16 +173,13 @@ fn read_logsource(document: &Node) -> Result<LogSource, String> {
     Ok(logsource)
 }
 
-fn read_selections(
-    entries: &[(String, Node)],
-    names_of: &mut dyn FnMut(&str) -> Vec<NameId>,
-) -> Result<Vec<(String, Detection)>, String> {
+fn read_selections(entries: &[(String, Node)], naming: &mut Naming<'_>) -> Result<Vec<(String, Detection)>, String> {
     let mut selections = Vec::new();
     for (name, node) in entries.iter().filter(|(name, _)| name != "condition") {
         if name == "timeframe" {
             return Err("`timeframe` belongs to aggregations, which Sigma 2 replaced by correlation rules".to_owned());
         }
-        let detection = Detection::compile(node, names_of).map_err(|reason| format!("`{name}`: {reason}"))?;
+        let detection = Detection::compile(node, naming).map_err(|reason| format!("`{name}`: {reason}"))?;
         selections.push((name.clone(), detection));
     }
     match selections.len() {

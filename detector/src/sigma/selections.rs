@@ -5,7 +5,8 @@ use event::Event;
 use serde_json::{Map, Value as Json};
 
 use super::detection::Detection;
-use super::view::{Names, View};
+use super::names::{Names, Naming};
+use super::view::{Places, View};
 use super::yaml::Node;
 
 /// Most fields of one selection.
@@ -46,11 +47,9 @@ impl Selections {
             selects_something(key, &node).map_err(|reason| format!("`{key}`: {reason}"))?;
             entries.push((key.clone(), node));
         }
-        let names = &mut self.names;
-        let mut ids = |field: &str| names_of(field).iter().map(|name| names.intern(name)).collect();
-        let detection = Detection::compile(&Node::Map(entries), &mut ids)?;
+        let detection = Detection::compile(&Node::Map(entries), &mut Naming::new(&mut self.names, names_of))?;
         let nothing = Event::new();
-        if detection.matches(&View::new(&nothing, &self.names, &Bump::new())) {
+        if detection.matches(&View::new(&nothing, &self.names, &mut Places::default(), &Bump::new())) {
             return Err("selects events that have none of its fields; ask for a value that is there".to_owned());
         }
         self.detections.push(detection);
@@ -61,8 +60,8 @@ impl Selections {
     pub fn first(&self, numbers: impl IntoIterator<Item = usize>, event: &Event) -> Option<usize> {
         let mut numbers = numbers.into_iter().peekable();
         numbers.peek()?;
-        let bump = Bump::new();
-        let view = View::new(event, &self.names, &bump);
+        let (bump, mut places) = (Bump::new(), Places::default());
+        let view = View::new(event, &self.names, &mut places, &bump);
         numbers.find(|number| self.detections.get(*number).is_some_and(|detection| detection.matches(&view)))
     }
 }

@@ -2,15 +2,14 @@
 
 use event::Event;
 use jiff::tz::TimeZone;
-use ring::digest::{SHA256, digest};
 use rustc_hash::FxHashMap;
 
 use super::documents::{self, Rejected};
 use super::engine::{Engine, Scratch};
 use super::fields::FieldMap;
 use super::files::RuleSource;
+use super::names::{Names, digest_of};
 use super::rule::Rule;
-use super::view::Names;
 use super::yaml::Node;
 
 /// One rule matched an event.
@@ -33,12 +32,6 @@ pub struct RuleSet {
     pub(super) engine: Engine,
     /// What rules ask, as digests, with the number of the first that does.
     asked: FxHashMap<[u8; 16], u32>,
-}
-
-fn digest_of(text: &str) -> [u8; 16] {
-    let mut short = [0; 16];
-    short.iter_mut().zip(digest(&SHA256, text.as_bytes()).as_ref()).for_each(|(to, from)| *to = *from);
-    short
 }
 
 impl RuleSet {

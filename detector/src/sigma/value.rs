@@ -9,9 +9,10 @@ use regex::{Regex, RegexBuilder};
 use super::encode::transformed;
 use super::label::Label;
 use super::modifier::{Kind, Modifiers, Order, Place, TimePart};
+use super::names::{NONE, NameId, Naming};
 use super::pattern::{Pattern, TextMatcher};
 use super::time::{self, Moment};
-use super::view::{Entry, NameId, Values, View};
+use super::view::{Entry, Values, View};
 use super::yaml::Node;
 
 /// Most memory of one compiled regular expression, in bytes.
@@ -28,6 +29,8 @@ pub(crate) struct Item {
     all: bool,
     cased: bool,
     negated: bool,
+    /// Items of one number ask the same, and an event answers each once; [`NONE`] stands alone.
+    number: u32,
     /// How the rule writes it.
     label: Label,
 }
@@ -48,7 +51,7 @@ pub(super) enum Test {
 }
 
 impl Item {
-    /// Compiles the values of a field; `names_of` gives the names of a field in events.
+    /// Compiles the values of a field that events have under `names`.
     ///
     /// # Errors
     /// A sentence that tells which value cannot be meant.
@@ -56,7 +59,7 @@ impl Item {
         names: Option<Vec<NameId>>,
         modifiers: &Modifiers,
         values: &[&Node],
-        names_of: &mut dyn FnMut(&str) -> Vec<NameId>,
+        naming: &mut Naming<'_>,
     ) -> Result<Self, String> {
         if values.is_empty() {
             return Err("has an empty list of values, which nothing can match".to_owned());
@@ -64,16 +67,25 @@ impl Item {
         let is_keyword = names.is_none();
         let mut tests = Vec::with_capacity(values.len());
         for value in values {
-            compile_value(is_keyword, modifiers, value, names_of, &mut tests)?;
+            compile_value(is_keyword, modifiers, value, naming, &mut tests)?;
         }
+        // The names of another field are not part of the values.
+        let number = match modifiers.kind {
+            Kind::FieldRef => NONE,
+            _ => naming.number(&format!("{names:?} {modifiers:?} {values:?}")),
+        };
         let (all, cased, negated) = (modifiers.all, modifiers.cased, modifiers.negated);
-        Ok(Self { names, tests, all, cased, negated, label: Label::default() })
+        Ok(Self { names, tests, all, cased, negated, number, label: Label::default() })
     }
 
     /// Whether the event's field has one of the values, or all where all are asked.
     pub(crate) fn matches(&self, view: &View<'_>) -> bool {
+        if let Some(known) = view.answer(self.number) {
+            return known;
+        }
         let holds = |test: &Test| self.holds(test, view);
         let found = if self.all { self.tests.iter().all(holds) } else { self.tests.iter().any(holds) };
+        view.keep_answer(self.number, found != self.negated);
         found != self.negated
     }
 
@@ -120,7 +132,7 @@ impl Item {
     fn holds(&self, test: &Test, view: &View<'_>) -> bool {
         match &self.names {
             Some(names) => self.field_has(test, view, view.values(names)),
-            None => view.own_text().any(|entry| self.fits(test, view, entry)),
+            None => view.own_text().iter().any(|entry| self.fits(test, view, entry)),
         }
     }
 
@@ -195,7 +207,7 @@ fn compile_value(
     is_keyword: bool,
     modifiers: &Modifiers,
     value: &Node,
-    names_of: &mut dyn FnMut(&str) -> Vec<NameId>,
+    naming: &mut Naming<'_>,
     tests: &mut Vec<Test>,
 ) -> Result<(), String> {
     if let Node::List(_) | Node::Map(_) = value {
@@ -210,7 +222,7 @@ fn compile_value(
         Kind::Time(part, order) => Test::Time(part, order, number(value)?),
         Kind::Exists if is_keyword => return Err("`exists` needs a field".to_owned()),
         Kind::Exists => Test::Exists(truth(value)?),
-        Kind::FieldRef => Test::FieldRef(names_of(&text()?), modifiers.place),
+        Kind::FieldRef => Test::FieldRef(naming.names_of(&text()?), modifiers.place),
     };
     tests.push(test);
     Ok(())

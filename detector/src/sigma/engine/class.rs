@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use aho_corasick::packed;
-use bumpalo::Bump;
 use daachorse::DoubleArrayAhoCorasick;
 use event::Value;
 use rustc_hash::FxHashMap;
 
+use super::super::names::NameId;
 use super::super::rule::Rule;
-use super::super::view::{NameId, View};
+use super::super::view::View;
 use super::clause::{self, Probe, Rates, Watch};
 use super::scratch::Seen;
 use super::trie::Trie;
@@ -127,8 +127,8 @@ impl Class {
         Builder::default().finish(numbers.last().map_or(0, |last| *last as usize + 1), numbers)
     }
 
-    /// Puts the numbers of the rules that may match into `woken`, ascending.
-    pub(super) fn wake<'e>(&self, view: &View<'e>, bump: &'e Bump, seen: &mut Seen, woken: &mut Vec<u32>) {
+    /// Puts the numbers of the rules that may match into `woken`.
+    pub(super) fn wake(&self, view: &View<'_>, seen: &mut Seen, woken: &mut Vec<u32>) {
         seen.begin(self.numbers);
         woken.extend(self.always.iter().filter(|rule| seen.first(**rule)));
         if let Some(lesson) = &self.lesson {
@@ -145,9 +145,8 @@ impl Class {
             field.ask(view, &mut hit);
         }
         if let Some(keywords) = &self.keywords {
-            keywords.find(view.own_text_lower(bump), &mut hit);
+            keywords.find(view.own_text_lower(), &mut hit);
         }
-        woken.sort_unstable();
     }
 }
 

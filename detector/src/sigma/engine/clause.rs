@@ -7,10 +7,10 @@ use rustc_hash::FxHashMap;
 
 use super::super::condition::Condition;
 use super::super::detection::Detection;
+use super::super::names::NameId;
 use super::super::pattern::{Piece, TextMatcher, lower};
 use super::super::rule::Rule;
 use super::super::value::{Item, Test};
-use super::super::view::NameId;
 use super::literal;
 
 /// Most probes in one clause; a rule that needs more is always evaluated.

@@ -22,8 +22,9 @@ use event::Event;
 use rustc_hash::FxHashMap;
 
 use super::logsource;
+use super::names::Names;
 use super::rule::Rule;
-use super::view::{Names, View};
+use super::view::{Places, View};
 use class::Class;
 use routes::Routes;
 
@@ -36,14 +37,20 @@ type Classes = RwLock<FxHashMap<Box<[u32]>, Arc<Class>>>;
 /// Routes and classes of one rule set.
 #[derive(Debug, Default)]
 pub(super) struct Engine {
+    /// The rules that are asked.
     routes: Routes,
+    /// The rules that ask what another one asks, by the number of that one: its answer is theirs.
+    twins: FxHashMap<u32, Vec<u32>>,
     classes: Arc<Classes>,
 }
 
 impl Engine {
     /// Makes the rule known under its number.
     pub(super) fn add(&mut self, rule: &Rule, number: usize) {
-        self.routes.add(rule, number);
+        match rule.twin_of() {
+            Some(first) => self.twins.entry(first).or_default().push(u32::try_from(number).unwrap_or(u32::MAX)),
+            None => self.routes.add(rule, number),
+        }
     }
 
     /// Calls `found` for every rule that matches, in the order of the rules.
@@ -56,45 +63,40 @@ impl Engine {
         mut found: impl FnMut(u32, &'s Rule, &View<'_>),
     ) {
         scratch.begin(&self.classes);
-        let Scratch { bump, buckets, seen, woken, answers, known, .. } = scratch;
+        let Scratch { bump, places, buckets, seen, woken, holding, known, .. } = scratch;
         self.routes.buckets(&logsource::sources(event, bump), bump, buckets);
         if buckets.is_empty() {
             return;
         }
-        let class = match known.get(buckets.as_slice()) {
-            Some(class) => Arc::clone(class),
-            None => {
-                let class = self.class(rules, buckets);
-                known.insert(buckets.as_slice().into(), Arc::clone(&class));
-                class
-            }
+        let newer = match known.get(buckets.as_slice()) {
+            Some(class) if class.has_learnt() => Some(self.learnt(rules, buckets, class)),
+            Some(_) => None,
+            None => Some(self.class(rules, buckets)),
         };
-        let class = match class.has_learnt() {
-            true => {
-                let class = self.learnt(rules, buckets, &class);
-                known.insert(buckets.as_slice().into(), Arc::clone(&class));
-                class
-            }
-            false => class,
-        };
-        let view = View::new(event, names, bump);
-        class.wake(&view, bump, seen, woken);
-        answers.clear();
-        for number in woken.iter() {
-            let Some(rule) = rules.get(*number as usize) else { continue };
-            let twin = rule.twin_of().unwrap_or(*number);
-            // Twins watch the same, so the first of them was woken, too, and stands before them.
-            let holds = match answers.iter().find(|(first, _)| *first == twin) {
-                Some((_, holds)) => *holds,
-                None => rule.matches(&view),
-            };
-            if rule.twin_of().is_none() {
-                answers.push((twin, holds));
-            }
-            if holds {
+        if let Some(class) = newer {
+            known.insert(buckets.as_slice().into(), class);
+        }
+        // Borrowed: threads that count references to one class wait for one another.
+        let Some(class) = known.get(buckets.as_slice()) else { return };
+        let view = View::new(event, names, places, bump);
+        class.wake(&view, seen, woken);
+        let holds = |number: &&u32| rules.get(**number as usize).is_some_and(|rule| rule.matches(&view));
+        holding.extend(woken.iter().filter(holds));
+        self.add_twins(holding);
+        for number in holding.iter() {
+            if let Some(rule) = rules.get(*number as usize) {
                 found(*number, rule, &view);
             }
         }
+    }
+
+    /// Adds the rules that ask what those in `holding` ask, and sorts all.
+    fn add_twins(&self, holding: &mut Vec<u32>) {
+        for at in 0..holding.len() {
+            let twins = holding.get(at).and_then(|number| self.twins.get(number));
+            holding.extend(twins.into_iter().flatten());
+        }
+        holding.sort_unstable();
     }
 
     /// Every rule that matches, asked one by one: what [`Engine::evaluate`] must agree with.
@@ -108,11 +110,13 @@ impl Engine {
         let bump = bumpalo::Bump::new();
         let mut buckets = Vec::new();
         self.routes.buckets(&logsource::sources(event, &bump), &bump, &mut buckets);
-        let view = View::new(event, names, &bump);
-        for number in self.routes.rules_of(&buckets) {
-            if let Some(rule) = rules.get(number as usize)
-                && rule.matches(&view)
-            {
+        let mut places = Places::default();
+        let view = View::new(event, names, &mut places, &bump);
+        let mut holding = self.routes.rules_of(&buckets);
+        holding.retain(|number| rules.get(*number as usize).is_some_and(|rule| rule.matches(&view)));
+        self.add_twins(&mut holding);
+        for number in holding {
+            if let Some(rule) = rules.get(number as usize) {
                 found(number, rule, &view);
             }
         }

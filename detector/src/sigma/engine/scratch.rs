@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bumpalo::Bump;
 use rustc_hash::FxHashMap;
 
+use super::super::view::Places;
 use super::Classes;
 use super::class::Class;
 
@@ -12,11 +13,12 @@ use super::class::Class;
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) bump: Bump,
+    pub(super) places: Places,
     pub(super) buckets: Vec<u32>,
     pub(super) seen: Seen,
     pub(super) woken: Vec<u32>,
-    /// What the rules that were asked about the event said.
-    pub(super) answers: Vec<(u32, bool)>,
+    /// The rules that the event matches.
+    pub(super) holding: Vec<u32>,
     pub(super) known: FxHashMap<Box<[u32]>, Arc<Class>>,
     owner: Option<Arc<Classes>>,
 }
@@ -27,6 +29,7 @@ impl Scratch {
         self.bump.reset();
         self.buckets.clear();
         self.woken.clear();
+        self.holding.clear();
         if !self.owner.as_ref().is_some_and(|old| Arc::ptr_eq(old, owner)) {
             self.known.clear();
             self.owner = Some(Arc::clone(owner));

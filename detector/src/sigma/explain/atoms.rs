@@ -7,7 +7,7 @@ use super::super::detection::Detection;
 use super::super::rule::Rule;
 use super::super::set::RuleSet;
 use super::super::value::Item;
-use super::super::view::View;
+use super::super::view::{Places, View};
 
 /// Most lines of one match.
 pub const ATOMS_MAX: usize = 20;
@@ -17,8 +17,8 @@ pub const ATOM_CHARS_MAX: usize = 200;
 /// The items that hold, such as `selection: CommandLine|contains "whoami"`; at most [`ATOMS_MAX`] lines of
 /// [`ATOM_CHARS_MAX`] characters. They are the rule's own text: nothing of the event is in them.
 pub fn holding_atoms(set: &RuleSet, rule: &Rule, event: &Event) -> Vec<String> {
-    let bump = Bump::new();
-    let view = View::new(event, set.names(), &bump);
+    let (bump, mut places) = (Bump::new(), Places::default());
+    let view = View::new(event, set.names(), &mut places, &bump);
     let mut found = Vec::new();
     for (name, detection) in rule.selections() {
         if found.len() >= ATOMS_MAX {

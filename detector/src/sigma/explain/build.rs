@@ -6,10 +6,11 @@ use event::{Event, Value};
 use super::super::condition::Condition;
 use super::super::detection::Detection;
 use super::super::logsource::{self, Source};
+use super::super::names::{NameId, Names};
 use super::super::rule::Rule;
 use super::super::set::RuleSet;
 use super::super::value::Item;
-use super::super::view::{Entry, NameId, Names, View};
+use super::super::view::{Entry, Places, View};
 use super::reason::reason_of;
 use super::{
     ConditionNode, Decisive, DetectionNode, Explanation, FOUND_CHARS_MAX, FOUND_MAX, ItemNode, MissingPart, NodeKind,
@@ -19,8 +20,8 @@ use super::{
 /// Explains what `rule`, which must be one of `set`, makes of `event`. Every node is asked, also those that the
 /// evaluation would pass over and those of a rule whose log source does not fit.
 pub fn explain(set: &RuleSet, rule: &Rule, event: &Event) -> Explanation {
-    let bump = Bump::new();
-    let asking = Asking { names: set.names(), event, view: View::new(event, set.names(), &bump) };
+    let (bump, mut places) = (Bump::new(), Places::default());
+    let asking = Asking { names: set.names(), event, view: View::new(event, set.names(), &mut places, &bump) };
     let asked = numbers_in(rule.condition());
     let selections: Vec<SelectionNode> = rule
         .selections()

@@ -106,7 +106,7 @@ pub(super) fn reason_of(
     if item.names().is_none() {
         return match node.all && lacking.len() < node.values.len() {
             true => lacks(&lacking),
-            false => Reason::NoTextHolds { texts: view.own_text().count() },
+            false => Reason::NoTextHolds { texts: view.own_text().len() },
         };
     }
     let comparison = Comparison::of(item.label().modifiers());
