@@ -145,35 +145,20 @@ impl Reader<'_> {
         self.unescaped.clear();
         self.unescaped.reserve(128);
         loop {
-            // A word is taken whole and what is not plain of it given back: runs between escapes are short.
             let rest = self.text.as_bytes().get(self.at..)?;
-            let len = match rest.first_chunk::<8>() {
-                Some(word) => {
-                    let marks = marks(u64::from_le_bytes(*word));
-                    let len = marks.trailing_zeros() as usize / 8;
+            let len = plain_len(rest);
+            match rest.first_chunk::<8>() {
+                // Runs between escapes are short: a word is taken whole, and what is not plain of it given back.
+                Some(word) if len < 8 => {
                     self.unescaped.extend_from_slice(word);
                     self.unescaped.truncate(self.unescaped.len() - (8 - len));
-                    len
                 }
-                None => {
-                    let len = plain_len(rest);
-                    self.unescaped.extend_from_slice(rest.get(..len)?);
-                    len
-                }
-            };
-            self.at += len;
-            match rest.get(len) {
-                Some(b'"') => {
-                    self.at += 1;
-                    return std::str::from_utf8(&self.unescaped).ok();
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    self.escape()?;
-                }
-                Some(0..b' ') => return None,
-                // Plain so far.
-                Some(_) if len == 8 => {}
+                _ => self.unescaped.extend_from_slice(rest.get(..len)?),
+            }
+            self.at += len + 1;
+            match rest.get(len)? {
+                b'"' => return std::str::from_utf8(&self.unescaped).ok(),
+                b'\\' => self.escape()?,
                 _ => return None,
             }
         }

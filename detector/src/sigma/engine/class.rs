@@ -11,6 +11,7 @@ use super::super::names::NameId;
 use super::super::rule::Rule;
 use super::super::view::View;
 use super::clause::{self, Probe, Rates, Watch};
+use super::grams::Grams;
 use super::scratch::Seen;
 use super::trie::Trie;
 
@@ -63,15 +64,20 @@ struct Field {
 }
 
 /// Finds every one of many texts in another.
+#[derive(Default)]
 struct Parts {
-    all: DoubleArrayAhoCorasick<u32>,
-    /// Says fast that none of them stands there; `None` where there are too many of them for it.
+    /// Most of them where they are many.
+    grams: Option<Grams>,
+    /// The others.
+    few: Option<DoubleArrayAhoCorasick<u32>>,
+    /// Says fast that none of the others stands there; `None` where there are too many of them for it.
     gate: Option<packed::Searcher>,
 }
 
 impl std::fmt::Debug for Parts {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "Parts({} states)", self.all.num_states())
+        let states = self.few.as_ref().map_or(0, DoubleArrayAhoCorasick::num_states);
+        write!(formatter, "Parts({states} states)")
     }
 }
 
@@ -180,27 +186,38 @@ impl Parts {
         if texts.is_empty() {
             return None;
         }
-        let probes: Vec<u32> = texts.iter().map(|(_, probe)| *probe).collect();
+        let mut parts = Self::default();
+        let mut few = texts;
+        if few.len() > GATED_MAX {
+            let many = std::mem::take(&mut few);
+            parts.grams = Grams::build(many, &mut few);
+        }
+        if few.is_empty() {
+            return Some(parts);
+        }
+        let probes: Vec<u32> = few.iter().map(|(_, probe)| *probe).collect();
         let mut gate = packed::Config::new().only_teddy(true).builder();
-        if texts.len() <= GATED_MAX {
-            gate.extend(texts.iter().map(|(text, _)| text));
+        if few.len() <= GATED_MAX {
+            gate.extend(few.iter().map(|(text, _)| text));
         }
-        let gate = gate.build();
-        match DoubleArrayAhoCorasick::with_values(texts) {
-            Ok(all) => Some(Self { all, gate }),
-            Err(_) => {
-                left.extend(probes);
-                None
-            }
+        parts.gate = gate.build();
+        match DoubleArrayAhoCorasick::with_values(few) {
+            Ok(few) => parts.few = Some(few),
+            Err(_) => left.extend(probes),
         }
+        Some(parts)
     }
 
     fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
+        if let Some(grams) = &self.grams {
+            grams.find(text, hit);
+        }
+        let Some(few) = &self.few else { return };
         let long = text.len() >= GATED_BYTES_MIN;
         if long && self.gate.as_ref().is_some_and(|gate| gate.find(text).is_none()) {
             return;
         }
-        for found in self.all.find_overlapping_iter(text) {
+        for found in few.find_overlapping_iter(text) {
             hit(found.value());
         }
     }

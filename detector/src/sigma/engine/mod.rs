@@ -3,12 +3,14 @@
 //! Rules are found by the event's set of log sources; for every set that occurs, a [`Class`] is compiled once. From each
 //! rule it takes one *clause* (`clause`): probes of which at least one must hit before the rule can be true, those that
 //! are rarest on the events that come; the first thousands of events teach which. Probes of
-//! one field lie in one structure: equality in a hash, starts and ends in tries (`trie`), parts in one automaton. A hit
+//! one field lie in one structure: equality in a hash, starts and ends in tries (`trie`), parts in one automaton or, when
+//! they are many, by four bytes of each (`grams`). A hit
 //! wakes the rules that watch it; only those are evaluated, by the same code that the reference uses, so that the engine
 //! can be slow by mistake but not wrong by more than a missing clause. What cannot be probed is evaluated always.
 
 mod class;
 mod clause;
+mod grams;
 mod literal;
 mod routes;
 mod scratch;
