@@ -12,8 +12,10 @@ pub const ACTOR_BYTES_MAX: usize = 256;
 pub const ACTION_BYTES_MAX: usize = 64;
 /// Bytes of an object at most.
 pub const OBJECT_BYTES_MAX: usize = 1024;
-/// Bytes of an entry's JSON at most.
-pub const ENTRY_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of an entry's JSON at most: what two bytes can say, as bundles of entries have it (C2SP tlog-tiles).
+pub const ENTRY_BYTES_MAX: usize = 65_535;
+/// Older ledgers can hold one byte more.
+pub(crate) const ENTRY_BYTES_READ: usize = 65_536;
 /// How deep the detail may be nested.
 pub const DETAIL_DEPTH_MAX: usize = 16;
 
@@ -146,7 +148,7 @@ pub(crate) fn render(entry: &Entry, index: u64, time: Timestamp, previous: &Hash
 
 /// Reads the JSON of an entry whose leaf hash is `hash`.
 pub(crate) fn parse(json: &[u8], hash: Hash) -> Result<StoredEntry, LineFault> {
-    if json.len() > ENTRY_BYTES_MAX {
+    if json.len() > ENTRY_BYTES_READ {
         return Err(LineFault::Shape("it is longer than an entry can be"));
     }
     let read: Read = serde_json::from_slice(json).map_err(|_| LineFault::Shape("its JSON is not that of an entry"))?;

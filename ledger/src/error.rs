@@ -37,6 +37,12 @@ pub enum LedgerError {
         /// The verifier key of the signer that was given.
         expected: String,
     },
+    /// It is in a form that this program does not know.
+    #[error("ledger has the form `{found}`, which this program does not know; it was written by a newer one, use that")]
+    Form {
+        /// What its file `format` says.
+        found: String,
+    },
     /// The entry breaks a bound.
     #[error("ledger entry is refused: {reason}")]
     Refused {
@@ -155,6 +161,35 @@ pub enum Fault {
         level: u32,
         /// Which hash in it.
         index: u64,
+    },
+    /// The form is not known.
+    #[error("form in `{file}` is damaged or not known to this program: `{found}`")]
+    Form {
+        /// The file.
+        file: String,
+        /// What it says.
+        found: String,
+    },
+    /// What lies beside the log does not agree with the entry that it belongs to.
+    #[error("what `{file}` keeps of entry {entry} does not agree with it: {reason}")]
+    Beside {
+        /// The entry.
+        entry: u64,
+        /// The file's name.
+        file: String,
+        /// What does not agree.
+        #[source]
+        reason: LineFault,
+    },
+    /// What lies beside the log is gone, and no entry says that it was destroyed.
+    #[error("{what} {first} to {last} are missing, and no entry says that they were destroyed")]
+    Gone {
+        /// `leaves of events` or `texts of questions of entries`.
+        what: &'static str,
+        /// The first.
+        first: u64,
+        /// The last.
+        last: u64,
     },
     /// The public key is missing, damaged or another one.
     #[error("key in `{file}` is missing, damaged or not the expected one")]

@@ -1,21 +1,24 @@
-//! The handle: append, read, prove.
+//! The handle: open, append, read.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use event::{Clock, Signer};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::beside::QUESTION_KEY;
 use crate::disk::Gate;
+use crate::evidence::{BATCH_ACTION, BatchDetail};
+use crate::mirror::{self, Mirror};
+use crate::question::Question;
 use crate::segment::{self, Lines, Next};
-use crate::tree::TreeReader;
 use crate::walk::Key;
-use crate::writer::{Request, Writer};
+use crate::writer::{Asked, Request, Writer};
 use crate::{
-    EMPTY_ROOT, Entry, Fault, Hash, LedgerError, Line, Proof, SignedCheckpoint, StoredEntry, open, parse_line,
+    Batch, EMPTY_ROOT, Entry, Fault, Hash, LedgerError, Line, SignedCheckpoint, StoredEntry, open, parse_line,
 };
 
 /// Entries that one [`Ledger::read`] gives at most.
@@ -62,16 +65,18 @@ pub(crate) struct Head {
 /// Handle to an open ledger; clones share it. The last one to go ends the writer.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     directory: PathBuf,
     head: Arc<RwLock<Head>>,
     repairs: Vec<Repair>,
     requests: Option<mpsc::Sender<Request>>,
     writer: Option<JoinHandle<()>>,
+    /// One destruction at a time.
+    pub(crate) destroying: Mutex<()>,
 }
 
 impl Ledger {
@@ -80,30 +85,56 @@ impl Ledger {
     /// # Errors
     /// When it is open elsewhere, was signed by another key, is damaged, or the disk refuses.
     pub fn open(directory: &Path, signer: Arc<dyn Signer>, clock: Arc<dyn Clock>) -> Result<Self, LedgerError> {
-        Self::open_with(directory, signer, clock, (Gate::open(), SEGMENT_BYTES_MAX))
+        Self::open_with(directory, signer, clock, (Gate::open(), SEGMENT_BYTES_MAX), None)
+    }
+
+    /// [`Ledger::open`], with each newest checkpoint dropped into another directory as `checkpoint`, which is best on
+    /// another machine. A disk there that fails or hangs delays nothing.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`], and when the checkpoint that lies there already speaks of more entries than there are
+    /// ([`Fault::Cut`]), of others ([`Fault::Rewritten`]), or of another ledger.
+    pub fn open_mirrored(
+        directory: &Path,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+        mirror: &Path,
+    ) -> Result<Self, LedgerError> {
+        Self::open_with(directory, signer, clock, (Gate::open(), SEGMENT_BYTES_MAX), Some(mirror))
     }
 
     pub(crate) fn open_with(
         directory: &Path,
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
-        settings: (Gate, u64),
+        (gate, segment_bytes_max): (Gate, u64),
+        mirror: Option<&Path>,
     ) -> Result<Self, LedgerError> {
         let key = Key { name: signer.name().to_owned(), public_key: signer.public_key().to_vec() };
         let mut loaded = open::load(directory, &key)?;
         let repairs = std::mem::take(&mut loaded.repairs);
         let signed = loaded.sealed.checkpoint.clone();
+        let size = loaded.sealed.position.frontier.size();
+        let mirror = match mirror {
+            Some(outside) => {
+                mirror::check(outside, directory, &key, size)?;
+                Some(Mirror::start(outside)?)
+            }
+            None => None,
+        };
         let head = Arc::new(RwLock::new(Head { signed, segments: loaded.segments.clone() }));
+        let settings = (gate, segment_bytes_max, mirror);
         let mut writer = Writer::new(directory, signer, clock, Arc::clone(&head), loaded, settings)?;
         if !repairs.is_empty() {
             tracing::warn!(?repairs, "ledger repaired");
-            let entries: Vec<_> = repairs.iter().map(Repair::entry).collect();
+            let entries: Vec<_> = repairs.iter().map(|repair| Asked::from(repair.entry())).collect();
             writer.append(&entries)?;
         }
         let (requests, receiver) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(receiver));
         let writer = Some(thread.map_err(LedgerError::disk(directory))?);
-        let shared = Shared { directory: directory.to_owned(), head, repairs, requests: Some(requests), writer };
+        let (directory, destroying) = (directory.to_owned(), Mutex::new(()));
+        let shared = Shared { directory, head, repairs, requests: Some(requests), writer, destroying };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -115,9 +146,13 @@ impl Ledger {
     /// When the entry breaks a bound or the disk refuses. Then nothing was recorded, and what the entry would have
     /// said must not be done.
     pub async fn append(&self, entry: Entry) -> Result<Receipt, LedgerError> {
+        self.ask(entry.into()).await
+    }
+
+    async fn ask(&self, asked: Asked) -> Result<Receipt, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
-        requests.send(Request::Append(entry, answer)).await.map_err(|_| LedgerError::Closed)?;
+        requests.send(Request::Append(asked, answer)).await.map_err(|_| LedgerError::Closed)?;
         answered.await.unwrap_or(Err(LedgerError::Closed))
     }
 
@@ -128,8 +163,38 @@ impl Ledger {
     pub fn append_blocking(&self, entry: Entry) -> Result<Receipt, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
-        requests.blocking_send(Request::Append(entry, answer)).map_err(|_| LedgerError::Closed)?;
+        requests.blocking_send(Request::Append(entry.into(), answer)).map_err(|_| LedgerError::Closed)?;
         answered.blocking_recv().unwrap_or(Err(LedgerError::Closed))
+    }
+
+    /// Records a batch: an entry `batch_indexed` with the root over its leaves, salts and leaves beside the log,
+    /// durable together. An empty batch is refused.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`]; the batch can be given again.
+    pub async fn append_batch(&self, batch: &Batch) -> Result<Receipt, LedgerError> {
+        let refused = |reason: &str| LedgerError::Refused { reason: reason.to_owned() };
+        if let Some(reason) = batch.fault() {
+            return Err(refused(reason));
+        }
+        let (first, last) = batch.events().ok_or_else(|| refused("its batch is empty"))?;
+        let detail = BatchDetail { count: batch.len() as u64, root: hex::encode(batch.root()) };
+        let entry = Entry::new("metrosoc", BATCH_ACTION, format!("events:{first}-{last}"), json!(detail));
+        self.ask(Asked { entry, beside: Some(batch.attachment()) }).await
+    }
+
+    /// Records an entry that asks a question: its detail, which is an object, gets a commitment to the text as
+    /// `question`; the text itself lies beside the log, where it can be destroyed.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`], and when the text is longer than [`crate::QUESTION_BYTES_MAX`] or the detail no object.
+    pub async fn append_question(&self, mut entry: Entry, text: &str) -> Result<Receipt, LedgerError> {
+        let question = Question::new(text)?;
+        let Some(detail) = entry.detail.as_object_mut() else {
+            return Err(LedgerError::Refused { reason: "the detail of its question is no object".to_owned() });
+        };
+        detail.insert(QUESTION_KEY.to_owned(), hex::encode(question.hash()).into());
+        self.ask(Asked { entry, beside: Some(question.attachment()) }).await
     }
 
     /// Whether the disk takes writes, found out by writing; for readiness.
@@ -179,59 +244,49 @@ impl Ledger {
     /// # Errors
     /// When a file cannot be read or an entry in the range was changed.
     pub fn read(&self, range: Range<u64>) -> Result<Vec<StoredEntry>, LedgerError> {
+        let mut entries = Vec::new();
+        self.each(range, |index, first, line| {
+            let file = || segment::name(first);
+            match parse_line(line).map_err(|reason| Fault::Changed { index, file: file(), reason })? {
+                Line::Entry(entry) if entry.index == index => entries.push(entry),
+                Line::Entry(entry) => {
+                    return Err(Fault::OutOfOrder { expected: index, found: entry.index, file: file() }.into());
+                }
+                Line::Checkpoint { .. } => {}
+            }
+            Ok(())
+        })?;
+        Ok(entries)
+    }
+
+    /// Goes through the lines of entries, at most [`READ_MAX`]: their index, their segment, their line.
+    pub(crate) fn each(
+        &self,
+        range: Range<u64>,
+        mut found: impl FnMut(u64, u64, &[u8]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
         let (size, segments) = {
             let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
             (head.signed.as_ref().map_or(0, |signed| signed.checkpoint.size), head.segments.clone())
         };
-        let end = range.end.min(size).min(range.start.saturating_add(READ_MAX));
-        let mut entries = Vec::new();
+        let wanted = range.start..range.end.min(size).min(range.start.saturating_add(READ_MAX));
         let start = segments.partition_point(|first| *first <= range.start).saturating_sub(1);
-        for first in segments.iter().skip(start).take_while(|first| **first < end) {
-            self.read_segment(*first, range.start..end, &mut entries)?;
-        }
-        Ok(entries)
-    }
-
-    fn read_segment(&self, first: u64, wanted: Range<u64>, entries: &mut Vec<StoredEntry>) -> Result<(), LedgerError> {
-        let path = segment::path(&self.shared.directory, first);
-        let mut lines = Lines::open(&path).map_err(LedgerError::disk(&path))?;
-        let mut index = first;
-        while index < wanted.end {
-            let Next::Line(bytes) = lines.next().map_err(LedgerError::disk(&path))? else { break };
-            if bytes.starts_with(b"# ") {
-                continue;
-            }
-            if wanted.contains(&index) {
-                let changed = |reason| Fault::Changed { index, file: segment::name(first), reason };
-                match parse_line(bytes).map_err(changed)? {
-                    Line::Entry(entry) if entry.index == index => entries.push(entry),
-                    Line::Entry(entry) => {
-                        let found = entry.index;
-                        return Err(Fault::OutOfOrder { expected: index, found, file: segment::name(first) }.into());
-                    }
-                    Line::Checkpoint { .. } => {}
+        for first in segments.iter().skip(start).take_while(|first| **first < wanted.end) {
+            let path = segment::path(&self.shared.directory, *first);
+            let mut lines = Lines::open(&path).map_err(LedgerError::disk(&path))?;
+            let mut index = *first;
+            while index < wanted.end {
+                let Next::Line(bytes) = lines.next().map_err(LedgerError::disk(&path))? else { break };
+                if bytes.starts_with(b"# ") {
+                    continue;
                 }
+                if wanted.contains(&index) {
+                    found(index, *first, bytes)?;
+                }
+                index += 1;
             }
-            index += 1;
         }
         Ok(())
-    }
-
-    /// Proves that an entry is under the newest checkpoint.
-    ///
-    /// # Errors
-    /// When there is no such entry or the stored tree cannot be read.
-    pub fn prove(&self, index: u64) -> Result<Proof, LedgerError> {
-        let signed = self.checkpoint().ok_or(LedgerError::Absent { index, size: 0 })?;
-        let size = signed.checkpoint.size;
-        if index >= size {
-            return Err(LedgerError::Absent { index, size });
-        }
-        let reader = TreeReader::new(&self.shared.directory);
-        let tree = crate::tree::directory(&self.shared.directory);
-        let leaf = reader.leaf(index).map_err(LedgerError::disk(&tree))?;
-        let path = reader.path(index, size).map_err(LedgerError::disk(&tree))?;
-        Ok(Proof { index, leaf, path, note: signed.note() })
     }
 }
 

@@ -3,13 +3,14 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::entry::ENTRY_BYTES_READ;
 use crate::note::{parse_root, parse_signature, parse_size};
-use crate::{ENTRY_BYTES_MAX, Hash, LineFault, SignedCheckpoint, StoredEntry, entry, leaf_hash};
+use crate::{Hash, LineFault, SignedCheckpoint, StoredEntry, entry, leaf_hash};
 
 /// Hexadecimal digits of a hash, and a space.
 const HASH_BYTES: usize = 65;
 /// No line is longer, its end included.
-pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_MAX + HASH_BYTES + 1;
+pub(crate) const LINE_BYTES_MAX: usize = ENTRY_BYTES_READ + HASH_BYTES + 1;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +49,11 @@ pub fn parse_line(bytes: &[u8]) -> Result<Line, LineFault> {
         return Err(LineFault::Hash);
     }
     entry::parse(json, written).map(Line::Entry)
+}
+
+/// The JSON of an entry's line, without a look at its hash.
+pub(crate) fn entry_json(line: &[u8]) -> Result<&[u8], LineFault> {
+    line.get(HASH_BYTES..).ok_or(LineFault::Shape("it is too short"))
 }
 
 fn parse_checkpoint(bytes: &[u8]) -> Result<Line, LineFault> {

@@ -1,4 +1,4 @@
-//! The Merkle tree of RFC 6962, section 2.1: leaf and node hashes, the growing edge, inclusion.
+//! The Merkle tree of RFC 6962, section 2.1: leaf and node hashes, the growing edge, inclusion, consistency.
 
 use ring::digest::{Context, SHA256};
 
@@ -24,7 +24,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     sha256(&[&[1], left, right])
 }
 
-fn sha256(parts: &[&[u8]]) -> Hash {
+pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(part);
@@ -98,6 +98,69 @@ pub fn verify_inclusion(leaf: &Hash, index: u64, size: u64, path: &[Hash], root:
         last >>= 1;
     }
     last == 0 && hash == *root
+}
+
+/// The root over leaves that are at hand.
+pub(crate) fn root_of(leaves: &[Hash]) -> Hash {
+    let mut row = leaves.to_vec();
+    while row.len() > 1 {
+        row = parents(&row);
+    }
+    row.first().copied().unwrap_or(EMPTY_ROOT)
+}
+
+/// The siblings on the way from one of the leaves to their root, lowest first; `None` when there is no such leaf.
+pub(crate) fn path_of(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
+    leaves.get(index)?;
+    let (mut row, mut at, mut path) = (leaves.to_vec(), index, Vec::new());
+    while row.len() > 1 {
+        // The last of an odd row has no sibling and goes up as it is.
+        path.extend(row.get(at ^ 1));
+        row = parents(&row);
+        at >>= 1;
+    }
+    Some(path)
+}
+
+fn parents(row: &[Hash]) -> Vec<Hash> {
+    let (pairs, rest) = row.as_chunks::<2>();
+    pairs.iter().map(|[left, right]| node_hash(left, right)).chain(rest.iter().copied()).collect()
+}
+
+/// Whether a tree with `new_size` leaves and `new_root` begins with the tree of `old_size` leaves and `old_root`
+/// (RFC 9162, 2.1.4.2).
+pub fn verify_consistency(old_size: u64, old_root: &Hash, new_size: u64, new_root: &Hash, proof: &[Hash]) -> bool {
+    if old_size == 0 || old_size >= new_size {
+        let same = old_size == 0 && *old_root == EMPTY_ROOT || old_size == new_size && old_root == new_root;
+        return same && proof.is_empty();
+    }
+    let whole = old_size.is_power_of_two().then_some(old_root);
+    let mut hashes = whole.into_iter().chain(proof);
+    let Some(first) = hashes.next() else { return false };
+    let (mut old, mut last) = (old_size - 1, new_size - 1);
+    while old & 1 == 1 {
+        old >>= 1;
+        last >>= 1;
+    }
+    let (mut old_hash, mut new_hash) = (*first, *first);
+    for sibling in hashes {
+        if last == 0 {
+            return false;
+        }
+        if old & 1 == 1 || old == last {
+            old_hash = node_hash(sibling, &old_hash);
+            new_hash = node_hash(sibling, &new_hash);
+            while old & 1 == 0 && old != 0 {
+                old >>= 1;
+                last >>= 1;
+            }
+        } else {
+            new_hash = node_hash(&new_hash, sibling);
+        }
+        old >>= 1;
+        last >>= 1;
+    }
+    last == 0 && old_hash == *old_root && new_hash == *new_root
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use crate::{Hash, LineFault};
 /// Algorithm byte of Ed25519 in a key id and a verifier key.
 const ED25519_TYPE: u8 = 1;
 const NAME_CHARS_MAX: usize = 100;
-const NOTE_BYTES_MAX: usize = 4096;
+const NOTE_BYTES_MAX: usize = 8192;
+/// Signatures in other names that a note can have.
+const OTHERS_MAX: usize = 16;
 /// Bytes of a key id before a signature.
 const ID_BYTES: usize = 4;
 const SIGNATURE_BYTES: usize = 64;
@@ -66,16 +68,18 @@ impl SignedCheckpoint {
     }
 }
 
-/// Reads a signed note that holds a checkpoint with one signature by the key that the checkpoint names.
+/// Reads a signed note that holds a checkpoint signed in the name that it gives. Signatures in other names, such as
+/// those of witnesses (C2SP tlog-cosignature), are read over, at most 16 of them.
 ///
 /// # Errors
-/// When one byte is out of place: no blank more, no second signature, no extension lines.
+/// When one byte is out of place: no blank more, no second signature in its own name, no extension lines.
 pub fn parse_note(bytes: &[u8]) -> Result<SignedCheckpoint, LineFault> {
     let shape = |reason| LineFault::Shape(reason);
     if bytes.len() > NOTE_BYTES_MAX {
         return Err(shape("it is longer than a checkpoint can be"));
     }
     let text = std::str::from_utf8(bytes).map_err(|_| shape("it is not text"))?;
+    let text = text.strip_suffix('\n').ok_or(shape("it ends early"))?;
     let mut lines = text.split('\n');
     let mut line = || lines.next().ok_or(shape("it ends early"));
     let origin = line()?.to_owned();
@@ -83,15 +87,27 @@ pub fn parse_note(bytes: &[u8]) -> Result<SignedCheckpoint, LineFault> {
     if !line()?.is_empty() {
         return Err(shape("it has lines that are not understood"));
     }
-    let signed = line()?.strip_prefix("\u{2014} ").ok_or(shape("its signature is missing"))?;
-    let (name, signature) = signed.split_once(' ').ok_or(shape("its signature is missing"))?;
-    if !line()?.is_empty() || lines.next().is_some() {
-        return Err(shape("something stands behind its signature"));
+    if !is_name(&origin) {
+        return Err(shape("its origin is no name"));
     }
-    if name != origin || !is_name(&origin) {
-        return Err(shape("it is not signed in its own name"));
+    let (mut own, mut others) = (None, 0);
+    for signed in lines {
+        let signed = signed.strip_prefix("\u{2014} ").ok_or(shape("something stands behind its signature"))?;
+        let (name, signature) = signed.split_once(' ').ok_or(shape("its signature is missing"))?;
+        if name == origin {
+            let again = own.replace(parse_signature(signature)?);
+            if again.is_some() {
+                return Err(shape("it is signed twice in its own name"));
+            }
+            continue;
+        }
+        others += 1;
+        let known = STANDARD.decode(signature).is_ok_and(|bytes| bytes.len() > ID_BYTES);
+        if !is_name(name) || !known || others > OTHERS_MAX {
+            return Err(shape("a signature in another name is not understood"));
+        }
     }
-    let signature = parse_signature(signature)?;
+    let signature = own.ok_or(shape("it is not signed in its own name"))?;
     Ok(SignedCheckpoint { checkpoint: Checkpoint { origin, size, root }, signature })
 }
 

@@ -9,7 +9,9 @@ use crate::disk::sync_dir;
 use crate::note::{self, parse_verifier_key};
 use crate::tree::{TreeFiles, TreeReader};
 use crate::walk::{self, Along, Behind, Key, Position, Sealed};
-use crate::{Checkpoint, Fault, Hash, LedgerError, Repair, SignedCheckpoint, parse_note, segment, tree, verifier_key};
+use crate::{
+    Checkpoint, Fault, Hash, LedgerError, Repair, SignedCheckpoint, form, parse_note, segment, tree, verifier_key,
+};
 
 const KEY: &str = "key";
 const NEWEST: &str = "checkpoint";
@@ -35,6 +37,7 @@ pub(crate) fn load(ledger: &Path, key: &Key) -> Result<Loaded, LedgerError> {
         made.map_err(LedgerError::disk(directory))?;
     }
     let lock = lock(ledger)?;
+    form::settle(ledger)?;
     let mut segments = segment::list(ledger).map_err(LedgerError::disk(ledger))?;
     check_key(ledger, key, segments.is_empty())?;
     if segments.is_empty() {

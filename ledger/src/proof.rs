@@ -1,4 +1,4 @@
-//! The proof that an entry stands in the ledger.
+//! The proofs that an entry stands in the ledger, and that one checkpoint continues another.
 
 use serde::Serialize;
 
@@ -27,6 +27,24 @@ impl Proof {
         signed.is_signed_by(public_key)
             && verify_inclusion(&self.leaf, self.index, checkpoint.size, &self.path, &checkpoint.root)
     }
+}
+
+/// That the tree of an older checkpoint is the beginning of a newer one's (RFC 9162, 2.1.4).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConsistencyProof {
+    /// Entries of the older.
+    pub old_size: u64,
+    /// Its root.
+    #[serde(serialize_with = "one")]
+    pub old_root: Hash,
+    /// Entries of the newer.
+    pub new_size: u64,
+    /// Its root.
+    #[serde(serialize_with = "one")]
+    pub new_root: Hash,
+    /// The hashes of which both roots are made.
+    #[serde(serialize_with = "many")]
+    pub proof: Vec<Hash>,
 }
 
 fn one<S: serde::Serializer>(hash: &Hash, serializer: S) -> Result<S::Ok, S::Error> {

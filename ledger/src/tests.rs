@@ -4,6 +4,7 @@ mod damage;
 mod failure;
 mod lines;
 mod proofs;
+mod records;
 
 use std::path::Path;
 use std::sync::{Arc, RwLock};
@@ -17,7 +18,7 @@ use crate::disk::Gate;
 use crate::ledger::Head;
 use crate::open::load;
 use crate::walk::Key;
-use crate::writer::Writer;
+use crate::writer::{Asked, Writer};
 use crate::{Entry, Ledger, LedgerError};
 
 /// A signer whose key is made of one byte.
@@ -56,7 +57,7 @@ fn open(directory: &Path) -> Result<Ledger, LedgerError> {
 }
 
 fn open_with(directory: &Path, gate: Gate) -> Result<Ledger, LedgerError> {
-    Ledger::open_with(directory, TestSigner::seeded(1), clock(), (gate, SHORT))
+    Ledger::open_with(directory, TestSigner::seeded(1), clock(), (gate, SHORT), None)
 }
 
 fn entry(number: u64) -> Entry {
@@ -77,10 +78,10 @@ fn fill_directory(directory: &Path, groups: u64, each: u64) {
     let loaded = load(directory, &key).unwrap();
     let size = loaded.sealed.position.frontier.size();
     let head = Arc::new(RwLock::new(Head { signed: None, segments: loaded.segments.clone() }));
-    let mut writer = Writer::new(directory, signer, clock(), head, loaded, (Gate::open(), SHORT)).unwrap();
+    let mut writer = Writer::new(directory, signer, clock(), head, loaded, (Gate::open(), SHORT, None)).unwrap();
     for group in 0..groups {
         let first = size + group * each;
-        let entries: Vec<_> = (first..first + each).map(entry).collect();
+        let entries: Vec<_> = (first..first + each).map(entry).map(Asked::from).collect();
         assert!(writer.append(&entries).unwrap().iter().all(Result::is_ok));
     }
 }
@@ -118,7 +119,7 @@ async fn futures_join<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
 /// Every file of a ledger with its bytes.
 fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
-    for folder in ["", "entries", "tree"] {
+    for folder in ["", "entries", "tree", "records", "questions"] {
         for file in std::fs::read_dir(directory.join(folder)).unwrap() {
             let path = file.unwrap().path();
             if path.is_file() {

@@ -26,6 +26,11 @@ pub(crate) fn count(size: u64, level: u32) -> u64 {
     size.checked_shr(level * HEIGHTS_PER_LEVEL).unwrap_or(0)
 }
 
+/// Leaves that the stored tree has.
+pub(crate) fn stored(ledger: &Path) -> io::Result<u64> {
+    Ok(std::fs::metadata(path(ledger, 0))?.len() / HASH_BYTES)
+}
+
 /// Appends to the levels.
 #[derive(Debug)]
 pub(crate) struct TreeFiles {
@@ -111,6 +116,42 @@ impl<'a> TreeReader<'a> {
         }
         siblings.reverse();
         Ok(siblings)
+    }
+
+    /// That the tree of `new` leaves begins with that of `old` leaves (RFC 6962, 2.1.2); `old` is neither 0 nor more
+    /// than `new`.
+    pub(crate) fn consistency(&self, old: u64, new: u64) -> io::Result<Vec<Hash>> {
+        let (mut low, mut high, mut rest, mut known) = (0, new, old, true);
+        let mut proof = Vec::new();
+        while rest < high - low {
+            let middle = split(high - low);
+            if rest <= middle {
+                proof.push(self.range(low + middle, high)?);
+                high = low + middle;
+            } else {
+                proof.push(self.range(low, low + middle)?);
+                low += middle;
+                rest -= middle;
+                known = false;
+            }
+        }
+        if !known {
+            proof.push(self.range(low, high)?);
+        }
+        proof.reverse();
+        Ok(proof)
+    }
+
+    /// The root over the first `size` leaves.
+    pub(crate) fn root(&self, size: u64) -> io::Result<Hash> {
+        self.range(0, size)
+    }
+
+    /// `width` hashes of a level from `first` on, one after the other.
+    pub(crate) fn hashes(&self, level: u32, first: u64, width: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; (width * HASH_BYTES) as usize];
+        File::open(path(self.ledger, level))?.read_exact_at(&mut bytes, first * HASH_BYTES)?;
+        Ok(bytes)
     }
 
     /// The root over the leaves `low..high`, which a subtree of the whole tree spans.

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use event::Timestamp;
 
-use crate::tree::{LEVELS_MAX, count};
+use crate::beside::Beside;
+use crate::form::{self, Form};
+use crate::tree::{LEVELS_MAX, TreeReader, count};
 use crate::walk::{self, Along, Behind, Key, Position, Sealed};
-use crate::{Checkpoint, Fault, Hash, open, parse_note, segment, tree, verifier_key};
+use crate::{Checkpoint, Fault, Hash, StoredEntry, open, parse_note, segment, tree, verifier_key};
 
 /// That a record is whole.
 #[derive(Debug, Clone)]
@@ -50,10 +52,10 @@ pub fn verify_against(directory: &Path, public_key: Option<&[u8]>, note: &str) -
 }
 
 fn run(directory: &Path, public_key: Option<&[u8]>, note: Option<&str>) -> Result<Report, Fault> {
-    let key = open::read_key(directory)?;
-    if public_key.is_some_and(|given| given != key.public_key) {
-        return Err(Fault::Key { file: "key".to_owned() });
+    if let Form::Unknown(found) = form::read(directory).map_err(Fault::unreadable(directory))? {
+        return Err(Fault::Form { file: "format".to_owned(), found });
     }
+    let key = key_of(directory, public_key)?;
     let kept = note.map(|note| genuine(note, &key)).transpose()?;
     // Read first: what is written later only adds to it.
     let newest = open::read_newest(directory, &key);
@@ -75,6 +77,13 @@ fn run(directory: &Path, public_key: Option<&[u8]>, note: Option<&str>) -> Resul
     if signed_size > found {
         return Err(Fault::Cut { found, expected: signed_size });
     }
+    along.beside.end(found)?;
+    // The entries agree with the tree by now; what was given may speak of a size between two checkpoints.
+    if let Some(kept) = kept
+        && root_at(directory, kept.size)? != kept.root
+    {
+        return Err(Fault::Rewritten { from: 0, to: kept.size.saturating_sub(1) });
+    }
     Ok(Report {
         entries: found,
         root: sealed.position.frontier.root(),
@@ -85,6 +94,20 @@ fn run(directory: &Path, public_key: Option<&[u8]>, note: Option<&str>) -> Resul
         signed_by: verifier_key(&key.name, &key.public_key),
         key_given: public_key.is_some(),
     })
+}
+
+/// The key beside the record, which must be the one that was given.
+pub(crate) fn key_of(directory: &Path, public_key: Option<&[u8]>) -> Result<Key, Fault> {
+    let key = open::read_key(directory)?;
+    if public_key.is_some_and(|given| given != key.public_key) {
+        return Err(Fault::Key { file: "key".to_owned() });
+    }
+    Ok(key)
+}
+
+/// The root over the first `size` entries, from the stored tree.
+pub(crate) fn root_at(directory: &Path, size: u64) -> Result<Hash, Fault> {
+    TreeReader::new(directory).root(size).map_err(Fault::unreadable(&tree::directory(directory)))
 }
 
 fn walk_all(
@@ -109,7 +132,8 @@ fn walk_all(
     Ok((sealed, false))
 }
 
-fn genuine(note: &str, key: &Key) -> Result<Checkpoint, Fault> {
+/// Reads a note that was kept elsewhere and must be signed by the key.
+pub(crate) fn genuine(note: &str, key: &Key) -> Result<Checkpoint, Fault> {
     let fault = |reason| Fault::Newest { file: "the checkpoint that was given".to_owned(), reason };
     let signed = parse_note(note.as_bytes()).map_err(|_| fault("it is damaged"))?;
     if signed.checkpoint.origin != key.name || !signed.is_signed_by(&key.public_key) {
@@ -125,6 +149,7 @@ struct Comparing {
     /// Leaves that the tree must have.
     expected: u64,
     anchors: Vec<Checkpoint>,
+    beside: Beside,
 }
 
 impl Comparing {
@@ -135,7 +160,7 @@ impl Comparing {
             let file = File::open(&path).map_err(Fault::unreadable(&path))?;
             levels.push((0, Some(BufReader::new(file))));
         }
-        Ok(Self { levels, expected, anchors: Vec::new() })
+        Ok(Self { levels, expected, anchors: Vec::new(), beside: Beside::open(directory)? })
     }
 }
 
@@ -156,6 +181,10 @@ impl Along for Comparing {
             0 => Err(Fault::Leaf { index: at }),
             _ => Err(Fault::Tree { level, index: at }),
         }
+    }
+
+    fn entry(&mut self, entry: &StoredEntry) -> Result<(), Fault> {
+        self.beside.entry(entry)
     }
 
     fn sealed(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault> {

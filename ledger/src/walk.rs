@@ -45,6 +45,10 @@ pub(crate) struct Sealed {
 pub(crate) trait Along {
     /// A hash that the stored tree keeps.
     fn hash(&mut self, level: u32, hash: &Hash) -> Result<(), Fault>;
+    /// An entry that is in its place.
+    fn entry(&mut self, _entry: &StoredEntry) -> Result<(), Fault> {
+        Ok(())
+    }
     /// A genuine checkpoint: everything told so far is sealed.
     fn sealed(&mut self, checkpoint: &Checkpoint) -> Result<(), Fault>;
 }
@@ -141,6 +145,7 @@ impl Walk<'_> {
             return Err(Stop::changed(Fault::Chain { index, file: self.file.clone() }));
         }
         self.at.frontier.push(entry.hash, |level, hash| along.hash(level, hash)).map_err(Stop::Fault)?;
+        along.entry(entry).map_err(Stop::Fault)?;
         self.at.previous = entry.hash;
         self.at.time = Some(entry.time);
         Ok(())

@@ -6,11 +6,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 use event::{Clock, Signer};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::destroy::DESTROY_ACTION;
 use crate::disk::{Gate, LogFile, Step};
 use crate::ledger::Head;
 use crate::line::{write_checkpoint, write_entry};
 use crate::merkle::Frontier;
+use crate::mirror::Mirror;
 use crate::open::{Loaded, NewestFile};
+use crate::side::{Attachment, Sides};
 use crate::tree::TreeFiles;
 use crate::walk::Key;
 use crate::{Checkpoint, Entry, Hash, LedgerError, Receipt, SignedCheckpoint, entry, leaf_hash, open, segment};
@@ -24,9 +27,29 @@ const GROUP_BYTES_MAX: usize = 4 * 1024 * 1024;
 #[derive(Debug)]
 pub(crate) enum Request {
     /// To append.
-    Append(Entry, oneshot::Sender<Result<Receipt, LedgerError>>),
+    Append(Asked, oneshot::Sender<Result<Receipt, LedgerError>>),
     /// To say whether it could.
     Probe(oneshot::Sender<Result<(), LedgerError>>),
+}
+
+/// An entry, and what is kept beside the log for it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) entry: Entry,
+    pub(crate) beside: Option<Attachment>,
+}
+
+impl From<Entry> for Asked {
+    fn from(entry: Entry) -> Self {
+        Self { entry, beside: None }
+    }
+}
+
+impl Asked {
+    /// About how long it will be.
+    fn bytes(&self) -> usize {
+        self.entry.bytes() + self.beside.as_ref().map_or(0, |beside| beside.body.len())
+    }
 }
 
 /// The state of the writer; everything in it is durable.
@@ -42,10 +65,14 @@ pub(crate) struct Writer {
     log: LogFile,
     tree: TreeFiles,
     newest: NewestFile,
+    sides: Sides,
+    mirror: Option<Mirror>,
     frontier: Frontier,
     previous: Hash,
     /// The log must be opened again before the next group.
     log_broken: bool,
+    /// What was written beside the log for entries that are not durable must be taken back before the next group.
+    sides_broken: bool,
     /// So must the tree and the newest checkpoint.
     derived_broken: bool,
     /// Held as long as the writer lives.
@@ -58,6 +85,8 @@ struct Staged {
     frontier: Frontier,
     previous: Hash,
     hashes: Vec<(u32, Hash)>,
+    /// Whether what lies beside the log goes to new segments from here on.
+    closes: bool,
 }
 
 impl Writer {
@@ -67,14 +96,17 @@ impl Writer {
         clock: Arc<dyn Clock>,
         head: Arc<RwLock<Head>>,
         loaded: Loaded,
-        (gate, segment_bytes_max): (Gate, u64),
+        (gate, segment_bytes_max, mirror): (Gate, u64, Option<Mirror>),
     ) -> Result<Self, LedgerError> {
         let first = loaded.segments.last().copied().unwrap_or(0);
         let path = segment::path(ledger, first);
         let log = LogFile::open(&path, loaded.sealed.bytes, gate.clone()).map_err(LedgerError::disk(&path))?;
         if let Some(signed) = &loaded.sealed.checkpoint {
             loaded.newest.write(signed).map_err(LedgerError::disk(ledger))?;
+            mirror.iter().for_each(|mirror| mirror.give(signed));
         }
+        let size = loaded.sealed.position.frontier.size();
+        let sides = Sides::open(ledger, size, &gate).map_err(LedgerError::disk(ledger))?;
         Ok(Self {
             ledger: ledger.to_owned(),
             signer,
@@ -86,9 +118,12 @@ impl Writer {
             log,
             tree: loaded.tree,
             newest: loaded.newest,
+            sides,
+            mirror,
             previous: loaded.sealed.position.previous,
             frontier: loaded.sealed.position.frontier,
             log_broken: false,
+            sides_broken: false,
             derived_broken: false,
             _lock: loaded.lock,
         })
@@ -103,8 +138,8 @@ impl Writer {
                     Request::Probe(answer) => {
                         let _ = answer.send(self.probe());
                     }
-                    Request::Append(entry, answer) => {
-                        let (group, other) = gather(entry, answer, &mut requests);
+                    Request::Append(asked, answer) => {
+                        let (group, other) = gather(asked, answer, &mut requests);
                         self.answer(group);
                         waiting = other;
                     }
@@ -117,14 +152,9 @@ impl Writer {
     }
 
     /// Appends a group and tells everybody in it. An entry that breaks a bound is refused alone.
-    fn answer(&mut self, group: Vec<(Entry, oneshot::Sender<Result<Receipt, LedgerError>>)>) {
-        let mut entries = Vec::with_capacity(group.len());
-        let mut answers = Vec::with_capacity(group.len());
-        for (entry, answer) in group {
-            entries.push(entry);
-            answers.push(answer);
-        }
-        match self.append(&entries) {
+    fn answer(&mut self, group: Vec<Waiting>) {
+        let (asked, answers): (Vec<_>, Vec<_>) = group.into_iter().unzip();
+        match self.append(&asked) {
             Ok(receipts) => {
                 for (answer, receipt) in answers.into_iter().zip(receipts) {
                     // Whoever has gone does not want to know.
@@ -135,7 +165,7 @@ impl Writer {
                 metrics::counter!("metrosoc_ledger_append_failures_total").increment(answers.len() as u64);
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    entries = answers.len(),
+                    entries = asked.len(),
                     "ledger append failed"
                 );
                 for answer in answers {
@@ -145,19 +175,29 @@ impl Writer {
         }
     }
 
-    /// Step by step: heal, stage, write and sync, take over. One receipt or refusal for each entry.
-    pub(crate) fn append(&mut self, entries: &[Entry]) -> Result<Vec<Result<Receipt, LedgerError>>, LedgerError> {
+    /// Step by step: heal, stage, write and sync beside the log, then the log, take over. One receipt or refusal for
+    /// each entry.
+    pub(crate) fn append(&mut self, asked: &[Asked]) -> Result<Vec<Result<Receipt, LedgerError>>, LedgerError> {
         self.heal()?;
         let mut staged = self.stage();
-        let receipts: Vec<_> = entries.iter().map(|entry| self.stage_entry(&mut staged, entry)).collect();
+        let receipts: Vec<_> = asked.iter().map(|asked| self.stage_entry(&mut staged, &asked.entry)).collect();
         let added = staged.frontier.size() - self.frontier.size();
         if added == 0 {
             return Ok(receipts);
         }
         let signed = self.checkpoint(&staged.frontier);
         write_checkpoint(&mut staged.bytes, &signed);
+        let beside: Vec<_> = asked
+            .iter()
+            .zip(&receipts)
+            .filter_map(|(asked, receipt)| Some((receipt.as_ref().ok()?.index, asked.beside.as_ref()?)))
+            .collect();
+        if let Err(error) = self.sides.append(&beside) {
+            self.sides_broken = true;
+            return Err(LedgerError::disk(&self.ledger)(error));
+        }
         if let Err(error) = self.log.append(&staged.bytes) {
-            self.log_broken = true;
+            (self.log_broken, self.sides_broken) = (true, true);
             return Err(LedgerError::disk(self.log.path())(error));
         }
         // From here on the group is durable, whatever happens to the files that are derived from it.
@@ -169,7 +209,7 @@ impl Writer {
 
     fn stage(&self) -> Staged {
         let (frontier, previous) = (self.frontier.clone(), self.previous);
-        Staged { bytes: Vec::new(), frontier, previous, hashes: Vec::new() }
+        Staged { bytes: Vec::new(), frontier, previous, hashes: Vec::new(), closes: false }
     }
 
     fn stage_entry(&self, staged: &mut Staged, entry: &Entry) -> Result<Receipt, LedgerError> {
@@ -183,6 +223,7 @@ impl Writer {
             Ok::<_, LedgerError>(())
         })?;
         staged.previous = hash;
+        staged.closes |= entry.action == DESTROY_ACTION;
         Ok(Receipt { index })
     }
 
@@ -192,6 +233,10 @@ impl Writer {
     }
 
     fn take_over(&mut self, staged: Staged, signed: &SignedCheckpoint) {
+        self.sides.confirm();
+        if staged.closes {
+            self.sides.close();
+        }
         self.frontier = staged.frontier;
         self.previous = staged.previous;
         for (level, hash) in &staged.hashes {
@@ -203,6 +248,7 @@ impl Writer {
             tracing::error!(%error, "ledger tree or newest checkpoint not written; made anew before the next append");
             self.derived_broken = true;
         }
+        self.mirror.iter().for_each(|mirror| mirror.give(signed));
         let rotated = self.log.durable() >= self.segment_bytes_max && self.rotate();
         let mut head = self.head.write().unwrap_or_else(PoisonError::into_inner);
         head.signed = Some(signed.clone());
@@ -238,6 +284,10 @@ impl Writer {
             self.log = log.map_err(LedgerError::disk(&path))?;
             self.log_broken = false;
         }
+        if self.sides_broken {
+            self.sides.undo().map_err(LedgerError::disk(&self.ledger))?;
+            self.sides_broken = false;
+        }
         if self.derived_broken {
             let key = Key { name: self.signer.name().to_owned(), public_key: self.signer.public_key().to_vec() };
             self.tree = open::rebuild_tree(&self.ledger, &key, self.frontier.size())?;
@@ -263,21 +313,21 @@ impl Writer {
     }
 }
 
-type Waiting = (Entry, oneshot::Sender<Result<Receipt, LedgerError>>);
+type Waiting = (Asked, oneshot::Sender<Result<Receipt, LedgerError>>);
 
 /// Takes what waits already, up to the bounds of a group; gives back a request of another kind.
 fn gather(
-    entry: Entry,
+    asked: Asked,
     answer: oneshot::Sender<Result<Receipt, LedgerError>>,
     requests: &mut mpsc::Receiver<Request>,
 ) -> (Vec<Waiting>, Option<Request>) {
-    let mut bytes = entry.bytes();
-    let mut group = vec![(entry, answer)];
+    let mut bytes = asked.bytes();
+    let mut group = vec![(asked, answer)];
     while group.len() < GROUP_MAX && bytes < GROUP_BYTES_MAX {
         match requests.try_recv() {
-            Ok(Request::Append(entry, answer)) => {
-                bytes += entry.bytes();
-                group.push((entry, answer));
+            Ok(Request::Append(asked, answer)) => {
+                bytes += asked.bytes();
+                group.push((asked, answer));
             }
             Ok(other) => return (group, Some(other)),
             Err(_) => break,

@@ -14,6 +14,7 @@ pub(crate) mod packed;
 mod retention;
 mod settings;
 pub(crate) mod slice;
+mod stored;
 #[cfg(test)]
 mod tests;
 pub(crate) mod words;
@@ -130,21 +131,31 @@ impl Index {
     /// # Errors
     /// [`IndexError::FellBack`] when the writer failed: give the events again from the position it names.
     pub fn add(&self, events: &[Event]) -> Result<BatchDigest, IndexError> {
-        let added = self.take(events);
+        let mut digest = Digester::new();
+        self.add_seen(events, |id, stored| digest.take(id, stored))?;
+        Ok(digest.finish())
+    }
+
+    /// [`Index::add`], which shows `seen` the stored bytes of each event that is taken; gives how many were.
+    ///
+    /// # Errors
+    /// As [`Index::add`]. Events that were shown may then not have been taken; they are shown again.
+    pub fn add_seen(&self, events: &[Event], seen: impl FnMut(EventId, &[u8])) -> Result<u64, IndexError> {
+        let added = self.take(events, seen);
         match &added {
             Err(error) => self.shared.in_trouble(Some(error.to_string())),
             // Nothing was left to write: what was given is durable already.
-            Ok(digest) if digest.count == 0 && self.holds_durably(events) => self.shared.in_trouble(None),
+            Ok(0) if self.holds_durably(events) => self.shared.in_trouble(None),
             Ok(_) => {}
         }
         added
     }
 
-    fn take(&self, events: &[Event]) -> Result<BatchDigest, IndexError> {
+    fn take(&self, events: &[Event], mut seen: impl FnMut(EventId, &[u8])) -> Result<u64, IndexError> {
         let mut intake = self.intake.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_replay(&mut intake, events.first())?;
         check_order(events)?;
-        let mut digest = Digester::new();
+        let mut count = 0;
         let mut batch: Option<Rows> = None;
         let (mut bytes, mut size) = (0, 1_024);
         for event in events {
@@ -175,14 +186,15 @@ impl Index {
             packed::write(event, &mut source);
             size = source.len() + source.len() / 4; // the next event is much like this one
             let row = Row::new(event, source, layout);
-            digest.take(event.id, row.source());
+            seen(event.id, row.source());
+            count += 1;
             bytes += row.bytes();
             rows.rows.push(row);
         }
         if let Some(rows) = batch {
             self.send_rows(rows, &mut intake)?;
         }
-        Ok(digest.finish())
+        Ok(count)
     }
 
     /// Waits until everything added is durable and searchable.

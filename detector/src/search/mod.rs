@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 
 use event::{Clock, EventId, Object, Operation, Permit, Timestamp};
 use tantivy::query::EnableScoring;
-use tantivy::{Searcher, TantivyError};
+use tantivy::{DocAddress, Searcher, TantivyError};
 
 use crate::index::Index;
 use crate::index::layout::{ID, TIME};
@@ -40,7 +40,7 @@ use compile::Compiler;
 use cursor::Cursor;
 use fields::names;
 use scan::Budget;
-use stored::{hit, hits, locate};
+use stored::{hit, hits, locate, whole};
 
 pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment};
 pub(crate) use compile::check_field;
@@ -197,13 +197,32 @@ impl Search {
     /// # Errors
     /// [`SearchError::Denied`], or an index that cannot be read.
     pub fn get(&self, permit: &Permit, id: EventId) -> Result<Option<Hit>, SearchError> {
+        match self.find(permit, id)? {
+            Some((view, address, time)) => hit(permit, &view, address, id, time).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The bytes that an event is stored as, for who checks a proof of the ledger; `None` when there is no such event
+    /// within the permit's scope, or the permit masks anything in it.
+    ///
+    /// # Errors
+    /// [`SearchError::Denied`], or an index that cannot be read.
+    pub fn stored(&self, permit: &Permit, id: EventId) -> Result<Option<Vec<u8>>, SearchError> {
+        match self.find(permit, id)? {
+            Some((view, address, _)) => whole(permit, &view, address),
+            None => Ok(None),
+        }
+    }
+
+    fn find(&self, permit: &Permit, id: EventId) -> Result<Option<(View, DocAddress, Timestamp)>, SearchError> {
         self.check(permit, Operation::Read)?;
         let slices = self.index.slices();
         for slice in slices.iter().rev().filter(|slice| slice.record().next > id.0) {
             let opened = slice.open().map_err(SearchError::index)?;
             let view = View { searcher: opened.searcher(), opened };
             if let Some((address, time)) = locate(&view.searcher, permit.scope(), id).map_err(SearchError::index)? {
-                return hit(permit, &view, address, id, time).map(Some);
+                return Ok(Some((view, address, time)));
             }
         }
         Ok(None)

@@ -54,9 +54,20 @@ fn stored(
     layout: &Layout,
     address: DocAddress,
 ) -> Result<Map<String, serde_json::Value>, SearchError> {
+    read(&source(searcher, layout, address)?)
+}
+
+fn source(searcher: &Searcher, layout: &Layout, address: DocAddress) -> Result<Vec<u8>, SearchError> {
     let document: TantivyDocument = searcher.doc(address).map_err(SearchError::index)?;
-    let source = document.get_first(layout.source).and_then(|value| value.as_bytes()).unwrap_or_default();
-    read(source)
+    let source = document.get_first(layout.source).and_then(|value| value.as_bytes());
+    Ok(source.unwrap_or_default().to_vec())
+}
+
+/// The bytes that an event is stored as, when the permit lets all of its fields be seen as they are.
+pub(super) fn whole(permit: &Permit, view: &View, address: DocAddress) -> Result<Option<Vec<u8>>, SearchError> {
+    let source = source(&view.searcher, &view.opened.layout, address)?;
+    let clear = permit.masks().free_text() && read(&source)?.keys().all(|name| show::is_clear(permit, name));
+    Ok(clear.then_some(source))
 }
 
 /// Reads a stored event in either form: packed, or JSON as older slices have it.

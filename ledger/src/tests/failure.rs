@@ -19,7 +19,7 @@ async fn many_appends_share_a_sync() {
         counted.fetch_add(usize::from(step == Step::Sync), Ordering::Relaxed);
         Ok(())
     });
-    let ledger = Ledger::open_with(directory.path(), TestSigner::seeded(1), clock(), (gate, 1 << 20)).unwrap();
+    let ledger = Ledger::open_with(directory.path(), TestSigner::seeded(1), clock(), (gate, 1 << 20), None).unwrap();
     let tasks: Vec<_> = (0..64)
         .map(|task| {
             let ledger = ledger.clone();

@@ -68,7 +68,7 @@ fn bounds_are_held_and_refuse_alone() {
         (Entry::new("lan", "search", "x", deep), "ledger entry is refused: its detail is nested deeper than 16"),
         (
             Entry::new("lan", "search", "x", json!("y".repeat(70_000))),
-            "ledger entry is refused: it has 70176 bytes, at most 65536 are kept",
+            "ledger entry is refused: it has 70176 bytes, at most 65535 are kept",
         ),
     ] {
         let refused = ledger.append_blocking(entry).unwrap_err();

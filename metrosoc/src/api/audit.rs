@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::policy::audit::AuditQuery;
 use axum::Json;
 use axum::extract::{Query, State};
+use ::ledger::Question;
 use event::{Object, Operation};
 use serde_json::{Value, json};
 
@@ -23,7 +24,28 @@ pub async fn list(
         ::policy::AuditError::NotPermitted => Problem::denied(error.to_string(), Vec::new()),
         _ => Problem::fault("the audit record", &error),
     })?;
+    let numbers: Vec<u64> = page.entries.iter().map(|stored| stored.index).collect();
+    let ledger = app.ledger.clone();
+    let questions = tokio::task::spawn_blocking(move || ledger.questions(&numbers)).await;
+    let questions = questions.map_err(|error| Problem::fault("the audit record", &error))?;
+    let mut questions = questions.map_err(|error| Problem::fault("the audit record", &error))?;
+    let mut page = page;
+    for stored in &mut page.entries {
+        show_question(&mut stored.entry.detail, questions.remove(&stored.index));
+    }
     Ok(Json(
         json!({ "entries": page.entries, "next": page.next, "explanation": permit.because(), "ledger": page.ledger }),
     ))
+}
+
+/// Puts a question beside the commitment to it, or says that it was destroyed.
+fn show_question(detail: &mut Value, question: Option<Question>) {
+    let Some(detail) = detail.as_object_mut().filter(|detail| detail.contains_key("question")) else { return };
+    match question.map(|question| serde_json::from_str(&question.text)) {
+        Some(Ok(Value::Object(asked))) => detail.extend(asked),
+        Some(_) => {}
+        None => {
+            detail.insert("question_destroyed".to_owned(), true.into());
+        }
+    }
 }

@@ -9,7 +9,7 @@ mod health;
 pub mod hunts;
 pub mod import;
 mod ingest;
-mod ledger;
+pub mod ledger;
 mod openapi;
 mod page;
 mod platform;
@@ -107,6 +107,23 @@ impl App {
         Ok(receipt.index)
     }
 
+    /// As [`App::record`], of a question: the ledger commits to its text, which lies beside it and can be destroyed.
+    ///
+    /// # Errors
+    /// As [`App::record`].
+    pub async fn record_question(
+        &self,
+        caller: &Caller,
+        action: &'static str,
+        object: &str,
+        detail: Value,
+        text: &str,
+    ) -> Result<u64, Problem> {
+        let entry = ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail);
+        let receipt = self.ledger.append_question(entry, text).await;
+        Ok(receipt.map_err(|error| Problem::fault("the ledger", &error))?.index)
+    }
+
     /// What must be writable, each with the reason why it is not.
     pub async fn readiness(&self) -> BTreeMap<&'static str, Option<String>> {
         let store = self.store.writable().await.err().map(|error| problem::chain(&error));
@@ -135,6 +152,7 @@ pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(public())
         .merge(bulk())
+        .merge(tiles().layer(set(header::CACHE_CONTROL, "no-store")))
         .nest("/api/v1", api().layer(set(header::CACHE_CONTROL, "no-store")))
         .fallback(page::page)
         .layer(layers)
@@ -154,6 +172,14 @@ fn bulk() -> Router<Arc<App>> {
     Router::new()
         .route("/_bulk", post(ingest::bulk).put(ingest::bulk))
         .route("/{index}/_bulk", post(ingest::bulk_into).put(ingest::bulk_into))
+}
+
+/// The ledger where programs for such logs look for it (C2SP tlog-tiles); `/api/v1` has the same.
+fn tiles() -> Router<Arc<App>> {
+    Router::new()
+        .route("/ledger/checkpoint", get(ledger::checkpoint))
+        .route("/ledger/tile/entries/{*bundle}", get(ledger::bundle))
+        .route("/ledger/tile/{level}/{*tile}", get(ledger::tile))
 }
 
 fn api() -> Router<Arc<App>> {
@@ -200,7 +226,10 @@ fn api() -> Router<Arc<App>> {
         .route("/policy/explain", post(policy::explain))
         .route("/audit", get(audit::list))
         .route("/ledger/checkpoint", get(ledger::checkpoint))
+        .route("/ledger/events/{id}", get(ledger::event))
         .route("/ledger/proof/{index}", get(ledger::proof))
+        .route("/ledger/tile/entries/{*bundle}", get(ledger::bundle))
+        .route("/ledger/tile/{level}/{*tile}", get(ledger::tile))
         .route("/ledger/verify", post(ledger::verify))
         .route("/stats", get(platform::stats))
         .route("/config", get(platform::config))

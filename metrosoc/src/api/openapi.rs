@@ -20,7 +20,9 @@ mod tests {
         let (public, api) = source.split_once("fn api()").unwrap();
         let paths = |text: &str, prefix: &str| {
             let parts = text.split(".route(\"").skip(1);
-            parts.map(|part| format!("{prefix}{}", part.split('"').next().unwrap())).collect::<Vec<_>>()
+            // What takes the rest of a path is a parameter like others in the document.
+            let path = |part: &str| part.split('"').next().unwrap().replace("{*", "{");
+            parts.map(|part| format!("{prefix}{}", path(part))).collect::<Vec<_>>()
         };
         [paths(public, ""), paths(api, "/api/v1")].concat()
     }

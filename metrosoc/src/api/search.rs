@@ -21,18 +21,16 @@ pub async fn search(
 ) -> Result<Json<SearchAnswer>, Problem> {
     let purpose = purpose_of(&app, &caller, request.purpose.as_deref());
     let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
-    let question = json!({
-        "query": request.query, "from": request.from, "to": request.to, "purpose": purpose,
-        "aggregations": request.aggregations,
-    });
+    // What was looked for may name a person: the ledger commits to it and does not hold it.
+    let question = json!({ "query": request.query, "aggregations": request.aggregations }).to_string();
+    let mut detail = json!({ "from": request.from, "to": request.to, "purpose": purpose });
     let (engine, asked) = (app.search.clone(), request);
     let answer = blocking(move || engine.search(&permit, &asked)).await?;
-    let mut detail = question;
     if let Some(map) = detail.as_object_mut() {
         map.insert("total".to_owned(), answer.total.into());
         map.insert("shown".to_owned(), answer.hits.len().into());
     }
-    let ledger = app.record(&caller, "search", "events", detail).await?;
+    let ledger = app.record_question(&caller, "search", "events", detail, &question).await?;
     Ok(Json(SearchAnswer { ledger: Some(ledger), ..answer }))
 }
 

@@ -34,6 +34,8 @@ pub struct Config {
     pub index: Index,
     /// How long events are kept.
     pub retention: Retention,
+    /// The append-only record.
+    pub ledger: Ledger,
     /// The database of alerts, accounts, certificates and sites.
     pub store: Store,
     /// Where the master key comes from.
@@ -136,6 +138,14 @@ pub struct Index {
     pub commit_ms_max: u64,
 }
 
+/// The append-only record.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ledger {
+    /// A directory, best on another machine, that the newest signed checkpoint is written to; empty for none.
+    pub mirror: String,
+}
+
 /// The database of alerts, accounts, certificates and sites.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -226,6 +236,7 @@ impl Default for Config {
             spool: Spool::default(),
             index: Index::default(),
             retention: Retention::default(),
+            ledger: Ledger::default(),
             store: Store::default(),
             keys: Keys::default(),
             rules: Rules::default(),

@@ -2,6 +2,7 @@
 
 pub mod first_code;
 mod https;
+mod leaves;
 mod listen;
 mod memory;
 mod open;

@@ -65,7 +65,7 @@ pub async fn open(
     let keyring = Keyring::open(&key_source(&config, &data)?, &data).context("the master key")?;
     let signer = Arc::new(keyring.note_signer(LEDGER_KEY).context("the ledger's key")?);
     let ledger_key = event::Signer::public_key(&*signer).to_vec();
-    let ledger = Ledger::open(&data.join("ledger"), signer, Arc::clone(&clock)).context("the ledger")?;
+    let ledger = open_ledger(&config, &data, signer, &clock)?;
     let store = Store::open(&store_url(&config, &data)?).await.context("the database")?;
     let guard = open_guard(&config, &clock)?;
     let journal = Arc::new(ledger.clone());
@@ -202,6 +202,19 @@ fn open_guard(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Guard> 
         tracing::error!(reason, "no policy is in force: everything is denied until SIGHUP finds a good one");
         Guard::closed(source, Arc::clone(clock), &reason)
     }))
+}
+
+fn open_ledger(
+    config: &Config,
+    data: &Path,
+    signer: Arc<dyn event::Signer>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<Ledger> {
+    let (folder, clock) = (data.join("ledger"), Arc::clone(clock));
+    if config.ledger.mirror.is_empty() {
+        return Ledger::open(&folder, signer, clock).context("the ledger");
+    }
+    Ledger::open_mirrored(&folder, signer, clock, Path::new(&config.ledger.mirror)).context("the ledger and its mirror")
 }
 
 fn open_index(config: &Config, data: &Path) -> anyhow::Result<Arc<Index>> {

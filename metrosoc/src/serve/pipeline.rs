@@ -13,11 +13,11 @@ use detector::exception::Exceptions;
 use detector::index::Index;
 use detector::rulebook::{Rulebook, Stream};
 use event::{Clock, Event, EventId, Finding, RuleId, Trigger};
-use ledger::Ledger;
-use serde_json::json;
+use ledger::{Batch, Ledger};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use super::leaves;
 use super::memory::Memory;
 
 /// Name of the pipeline's position in the spool.
@@ -54,6 +54,8 @@ struct Progress {
     stream: Stream,
     /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
     unstored: Vec<Finding>,
+    /// Leaves of what the index took and the ledger does not hold yet.
+    unrecorded: Batch,
     /// What correlations remember is kept on disk up to here.
     kept: EventId,
     kept_at: Instant,
@@ -68,6 +70,7 @@ impl Steps {
     /// # Errors
     /// When the spool cannot be read any more.
     pub async fn run(self, cancel: CancellationToken) -> anyhow::Result<()> {
+        leaves::make_up(&self.index, &self.ledger).await?;
         let mut progress = self.progress();
         let mut consumer = self.consumer(&progress)?;
         let mut told = Instant::now();
@@ -111,7 +114,7 @@ impl Steps {
         });
         let now = Instant::now();
         let kept = stream.position();
-        Progress { stream, unstored: Vec::new(), kept, kept_at: now, advanced_at: now }
+        Progress { stream, unstored: Vec::new(), unrecorded: Batch::default(), kept, kept_at: now, advanced_at: now }
     }
 
     /// Where both the index and what correlations remember are behind.
@@ -130,19 +133,26 @@ impl Steps {
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
         self.overdue(progress).await?;
+        self.record(progress).await?;
         let Some((last, _)) = batch.last() else { return self.make_up() };
         let next = EventId(last.0 + 1);
         let findings = tokio::task::block_in_place(|| self.read(batch, events, progress));
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
         self.trigger(self.alerts.take(&findings, next).await.context("storing alerts")?).await?;
         progress.unstored.clear();
-        let digest = tokio::task::block_in_place(|| self.index.add(events)).context("indexing")?;
-        metrics::counter!("metrosoc_events_indexed_total").increment(digest.count);
-        if digest.count > 0 {
-            let object = format!("events:{}-{}", digest.first, digest.last);
-            let detail = json!({ "count": digest.count, "sha256": digest.sha256 });
-            let entry = ledger::Entry::new("metrosoc", "batch_indexed", object, detail);
-            self.ledger.append(entry).await.context("recording the batch")?;
+        let leaf = |id: EventId, stored: &[u8]| progress.unrecorded.push(id.0, stored);
+        let added = tokio::task::block_in_place(|| self.index.add_seen(events, leaf));
+        // Also what was taken before an error has its leaves.
+        let recorded = self.record(progress).await;
+        metrics::counter!("metrosoc_events_indexed_total").increment(added.context("indexing")?);
+        recorded
+    }
+
+    /// Records the leaves of what the index took.
+    async fn record(&self, progress: &mut Progress) -> anyhow::Result<()> {
+        if !progress.unrecorded.is_empty() {
+            self.ledger.append_batch(&progress.unrecorded).await.context("recording the batch")?;
+            progress.unrecorded.clear();
         }
         Ok(())
     }

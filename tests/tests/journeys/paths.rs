@@ -104,6 +104,12 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("POST /api/v1/policy/explain", QUESTION, One(&["policy read"])),
     ("GET /api/v1/audit", "", One(&["audit read"])),
     ("GET /api/v1/ledger/checkpoint", "", One(&["platform read", "audit read"])),
+    ("GET /api/v1/ledger/events/{id}", "", One(&["platform read", "audit read", "events read"])),
+    ("GET /api/v1/ledger/tile/entries/{bundle}", "", Whole("audit read")),
+    ("GET /api/v1/ledger/tile/{level}/{tile}", "", One(&["platform read", "audit read"])),
+    ("GET /ledger/checkpoint", "", One(&["platform read", "audit read"])),
+    ("GET /ledger/tile/entries/{bundle}", "", Whole("audit read")),
+    ("GET /ledger/tile/{level}/{tile}", "", One(&["platform read", "audit read"])),
     ("GET /api/v1/ledger/proof/{index}", "", One(&["platform read", "audit read"])),
     ("POST /api/v1/ledger/verify", "", One(&["platform read", "audit read"])),
     ("GET /api/v1/stats", "", One(&["sites read"])),
@@ -170,7 +176,15 @@ fn may(policy: &PolicyFile, role: &str, need: &Need) -> bool {
 fn ask(api: &Api, row: &str, body: &str) -> (u16, String) {
     let (method, path) = row.split_once(' ').unwrap();
     let mut url = path.to_owned();
-    for (name, value) in [("{name}", "nobody"), ("{plan}", "none"), ("{index}", "1"), ("{id}", "1")] {
+    for (name, value) in [
+        ("{name}", "nobody"),
+        ("{plan}", "none"),
+        ("{index}", "1"),
+        ("{id}", "1"),
+        ("{level}", "0"),
+        ("{tile}", "000.p/1"),
+        ("{bundle}", "000.p/1"),
+    ] {
         url = url.replace(name, value);
     }
     let query = body.strip_prefix('?');
