@@ -1,5 +1,6 @@
 //! Leaves per CPU-second: `cargo run --release -p ledger --example leaves [BATCHES]`. Batches of 1,000 records of 317
 //! bytes, hashed and recorded as the pipeline does it, in a temporary directory.
+#![expect(clippy::print_stdout, reason = "its figures are what it is for")]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,8 +32,8 @@ impl Signer for Key {
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batches: u64 = std::env::args().nth(1).map_or(Ok(1_000), |text| text.parse())?;
-    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())?;
-    let key = Arc::new(Key(Ed25519KeyPair::from_pkcs8(document.as_ref())?));
+    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| "no key was made")?;
+    let key = Arc::new(Key(Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|_| "the key cannot be read")?));
     let folder = tempfile::tempdir()?;
     let ledger = Ledger::open(folder.path(), key, Arc::new(SystemClock) as Arc<dyn Clock>)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -26,7 +26,7 @@ pub fn record_leaf(salt: &Salt, event: u64, stored: &[u8]) -> Hash {
 }
 
 /// Leaves on their way into the ledger.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Batch {
     leaves: Leaves,
     drawn: Vec<Salt>,
@@ -96,6 +96,12 @@ impl Batch {
             self.drawn.extend_from_slice(bytes.as_chunks().0);
         }
         self.drawn.pop()
+    }
+}
+
+impl std::fmt::Debug for Batch {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Batch").field("records", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -14,13 +14,16 @@ pub(crate) const QUESTION_KEY: &str = "question";
 
 /// Walks along the sides while the entries go by.
 pub(crate) struct Beside {
+    durable: u64,
     records: Side,
     questions: Side,
 }
 
 impl Beside {
-    pub(crate) fn open(ledger: &Path) -> Result<Self, Fault> {
-        Ok(Self { records: Side::open(ledger, Kind::Records)?, questions: Side::open(ledger, Kind::Questions)? })
+    /// `durable` entries were there before: of what is written meanwhile, some may not be seen yet.
+    pub(crate) fn open(ledger: &Path, durable: u64) -> Result<Self, Fault> {
+        let open = |kind| Side::open(ledger, kind);
+        Ok(Self { durable, records: open(Kind::Records)?, questions: open(Kind::Questions)? })
     }
 
     /// Takes the next entry.
@@ -28,12 +31,14 @@ impl Beside {
         if let Some((count, root)) = batch_of(stored) {
             match self.records.frame(stored.index)? {
                 Some(frame) => self.batch(&frame, count, &root)?,
+                None if stored.index >= self.durable => {}
                 None => self.records.missing.extend(events_of(stored)),
             }
         }
         if let Some(hash) = question_of(stored) {
             match self.questions.frame(stored.index)? {
                 Some(frame) => self.question(&frame, &hash)?,
+                None if stored.index >= self.durable => {}
                 None => self.questions.missing.push((stored.index, stored.index)),
             }
         }

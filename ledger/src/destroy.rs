@@ -2,12 +2,15 @@
 //! are kept, so that its proofs hold.
 
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::batch::Leaves;
+use crate::disk::sync_dir;
+use crate::open::new_file;
 use crate::side::{self, Change, Frame, Kind};
 use crate::{Entry, LedgerError};
 
@@ -19,7 +22,7 @@ pub const REASON_CHARS_MAX: usize = 500;
 pub(crate) const DESTROY_ACTION: &str = "destroy";
 
 /// What is destroyed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Doomed {
     /// The salts of events, so that their leaves say nothing any more.
     Events(Vec<RangeInclusive<u64>>),
@@ -28,7 +31,7 @@ pub enum Doomed {
 }
 
 /// A destruction as the ledger records it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Destruction {
     /// What.
     pub what: Doomed,
@@ -127,6 +130,32 @@ impl Ranges {
     fn greatest(&self) -> u64 {
         self.0.last().map_or(0, |(_, last)| *last)
     }
+}
+
+/// The file that names a destruction while it is under way.
+fn intent(ledger: &Path) -> PathBuf {
+    ledger.join("destroying")
+}
+
+/// Notes a destruction before its entry, so that a crash in the middle does not leave it half done.
+pub(crate) fn begin(ledger: &Path, destruction: &Destruction) -> Result<(), LedgerError> {
+    let path = intent(ledger);
+    let json = serde_json::to_vec(destruction).map_err(|error| LedgerError::Refused { reason: error.to_string() })?;
+    new_file(&path, &json).map_err(LedgerError::disk(&path))
+}
+
+/// Forgets the note: all of it is done, or none of it.
+pub(crate) fn end(ledger: &Path) -> Result<(), LedgerError> {
+    let path = intent(ledger);
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(LedgerError::disk(&path)(error)),
+        _ => sync_dir(ledger).map_err(LedgerError::disk(&path)),
+    }
+}
+
+/// The destruction that a crash interrupted.
+pub(crate) fn interrupted(ledger: &Path) -> Option<Destruction> {
+    serde_json::from_slice(&fs::read(intent(ledger)).ok()?).ok()
 }
 
 /// Destroys what frames of entries before `entry` hold of the ranges; all their segments are finished. Doing it again

@@ -18,7 +18,7 @@ use crate::segment::{self, Lines, Next};
 use crate::walk::Key;
 use crate::writer::{Asked, Request, Writer};
 use crate::{
-    Batch, EMPTY_ROOT, Entry, Fault, Hash, LedgerError, Line, SignedCheckpoint, StoredEntry, open, parse_line,
+    Batch, EMPTY_ROOT, Entry, Fault, Hash, LedgerError, Line, SignedCheckpoint, StoredEntry, destroy, open, parse_line,
 };
 
 /// Entries that one [`Ledger::read`] gives at most.
@@ -135,7 +135,16 @@ impl Ledger {
         let writer = Some(thread.map_err(LedgerError::disk(directory))?);
         let (directory, destroying) = (directory.to_owned(), Mutex::new(()));
         let shared = Shared { directory, head, repairs, requests: Some(requests), writer, destroying };
-        Ok(Self { shared: Arc::new(shared) })
+        let ledger = Self { shared: Arc::new(shared) };
+        if let Some(destruction) = destroy::interrupted(ledger.directory()) {
+            tracing::warn!("destruction that a crash interrupted is done again");
+            // On a thread of its own, since this one may belong to a runtime.
+            let done = std::thread::scope(|scope| scope.spawn(|| ledger.destroy(&destruction)).join());
+            if let Ok(Err(error)) = done {
+                tracing::error!(error = &error as &dyn std::error::Error, "interrupted destruction not done");
+            }
+        }
+        Ok(ledger)
     }
 
     /// Appends an entry; answers when it is durable, together with all that were waiting with it.

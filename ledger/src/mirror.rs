@@ -15,6 +15,8 @@ use crate::walk::Key;
 use crate::{Fault, LedgerError, SignedCheckpoint, parse_note, verifier_key};
 
 const FILE: &str = "checkpoint";
+/// Wait after a checkpoint before the next.
+const EVERY: Duration = Duration::from_secs(1);
 /// Wait before a checkpoint that could not be written is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
 
@@ -75,21 +77,27 @@ fn run((state, woken): &(Mutex<State>, Condvar), path: &Path) {
         drop(held);
         let written = write(path, signed.note().as_bytes());
         held = state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = written {
-            metrics::counter!("metrosoc_ledger_mirror_failures_total").increment(1);
-            if !failing {
-                tracing::error!(path = %path.display(), %error, "checkpoint not mirrored; trying again");
+        let pause = match written {
+            Ok(()) => {
+                if failing {
+                    tracing::info!(path = %path.display(), "checkpoint mirrored again");
+                }
+                failing = false;
+                EVERY
             }
-            failing = true;
-            if held.ended {
-                return;
+            Err(_) if held.ended => return,
+            Err(error) => {
+                metrics::counter!("metrosoc_ledger_mirror_failures_total").increment(1);
+                if !failing {
+                    tracing::error!(path = %path.display(), %error, "checkpoint not mirrored; trying again");
+                }
+                failing = true;
+                held.waiting.get_or_insert(signed);
+                RETRY_AFTER
             }
-            held.waiting.get_or_insert(signed);
-            held = woken.wait_timeout(held, RETRY_AFTER).unwrap_or_else(PoisonError::into_inner).0;
-        } else if failing {
-            failing = false;
-            tracing::info!(path = %path.display(), "checkpoint mirrored again");
-        }
+        };
+        let waited = woken.wait_timeout_while(held, pause, |state| !state.ended);
+        held = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use crate::batch::{Leaves, Salt};
-use crate::destroy::carry_out;
+use crate::destroy;
 use crate::evidence::{BatchPath, EntryPath};
 use crate::line::entry_json;
 use crate::question::Question;
@@ -151,17 +151,22 @@ impl Ledger {
     /// When a file cannot be read.
     pub fn recorded_events(&self) -> Result<Option<u64>, LedgerError> {
         let folder = side::directory(self.directory(), Kind::Records);
-        let segments = side::list(self.directory(), Kind::Records).map_err(LedgerError::disk(&folder))?;
-        let mut end: Option<u64> = None;
-        // After a crash the newest segments can hold what older ones held already.
-        for segment in segments.into_iter().rev().take(2) {
-            self.frames(Kind::Records, segment, |frame, _| {
-                let last = Leaves::parse(&frame.body).ok().and_then(|leaves| leaves.last());
-                end = end.max(last.map(|last| last.saturating_add(1)));
-                Ok(true)
-            })?;
+        let mut segments = side::list(self.directory(), Kind::Records).map_err(LedgerError::disk(&folder))?;
+        let (size, mut end) = (self.len(), None);
+        // After a crash the newest segment can hold what the one before it held already.
+        let newest = segments.split_off(segments.len().saturating_sub(2));
+        let mut frames = Frames::new(self.directory(), Kind::Records, newest);
+        loop {
+            match frames.next().map_err(LedgerError::disk(&folder))? {
+                Ok(Step::Frame(frame)) if frame.entry < size => {
+                    let last = Leaves::parse(&frame.body).ok().and_then(|leaves| leaves.last());
+                    end = end.max(last.map(|last| last.saturating_add(1)));
+                }
+                Ok(Step::End) => return Ok(end),
+                // What is damaged is for `verify` to name.
+                Ok(_) | Err(_) => {}
+            }
         }
-        Ok(end)
     }
 
     /// A tile of the tree or a bundle of entries; `None` when there is none (yet). Bundles hold what entries say: give
@@ -198,7 +203,7 @@ impl Ledger {
     }
 
     /// Destroys salts of records or texts of questions: the entry that says so first, then they go. Leaves of what
-    /// stays are kept, so that its proofs hold. What an interrupted destruction left is destroyed by doing it again.
+    /// stays are kept, so that its proofs hold. What a crash interrupts is done, with an entry again, at the next opening.
     /// Blocks: call it on a thread of its own.
     ///
     /// # Errors
@@ -206,8 +211,16 @@ impl Ledger {
     pub fn destroy(&self, destruction: &Destruction) -> Result<Destroyed, LedgerError> {
         let _one = self.shared.destroying.lock().unwrap_or_else(PoisonError::into_inner);
         let (entry, kind, ranges) = destruction.entry()?;
-        let entry = self.append_blocking(entry)?.index;
-        let count = carry_out(self.directory(), kind, &ranges, entry)?;
+        destroy::begin(self.directory(), destruction)?;
+        let entry = match self.append_blocking(entry) {
+            Ok(receipt) => receipt.index,
+            Err(error) => {
+                destroy::end(self.directory())?;
+                return Err(error);
+            }
+        };
+        let count = destroy::carry_out(self.directory(), kind, &ranges, entry)?;
+        destroy::end(self.directory())?;
         Ok(Destroyed { entry, count })
     }
 }

@@ -16,12 +16,18 @@ pub fn question_hash(salt: &Salt, text: &str) -> Hash {
 }
 
 /// A question as it lies beside the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Question {
     /// Its salt.
     pub salt: Salt,
     /// What was asked.
     pub text: String,
+}
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Question(REDACTED)")
+    }
 }
 
 impl Question {

@@ -160,7 +160,7 @@ impl Comparing {
             let file = File::open(&path).map_err(Fault::unreadable(&path))?;
             levels.push((0, Some(BufReader::new(file))));
         }
-        Ok(Self { levels, expected, anchors: Vec::new(), beside: Beside::open(directory)? })
+        Ok(Self { levels, expected, anchors: Vec::new(), beside: Beside::open(directory, expected)? })
     }
 }
 

@@ -27,7 +27,8 @@ impl Index {
             let searcher = opened.searcher();
             for (segment, reader) in (0..).zip(searcher.segment_readers()) {
                 let ids = reader.fast_fields().u64(ID).map_err(|error| slice.error(error))?;
-                let here = reader.doc_ids_alive().filter_map(|doc| Some((ids.first(doc)?, DocAddress::new(segment, doc))));
+                let here =
+                    reader.doc_ids_alive().filter_map(|doc| Some((ids.first(doc)?, DocAddress::new(segment, doc))));
                 found.extend(here.filter(|(id, _)| *id >= from.0).map(|(id, address)| (id, number, address)));
             }
             views.push((slice, opened, searcher));

@@ -86,6 +86,21 @@ fn the_digest_is_over_the_stored_bytes() {
 }
 
 #[test]
+fn stored_bytes_are_shown_when_they_are_taken_and_again_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
+    let (mut taken, mut later) = (Vec::new(), Vec::new());
+    for range in [0..8, 4..12] {
+        index.add_seen(&events(range), |id, stored| taken.push((id, stored.to_vec()))).unwrap();
+    }
+    assert!(taken.iter().map(|(id, _)| id.0).eq(0..12));
+    index.flush().unwrap();
+    assert_eq!(index.stored_from(EventId(5), 4, |id, stored| later.push((id, stored.to_vec()))).unwrap(), 4);
+    assert_eq!(later, taken[5..9]);
+    assert_eq!(index.stored_from(EventId(12), 4, |_, _| ()).unwrap(), 0);
+}
+
+#[test]
 fn a_batch_over_two_slices_lies_in_two() {
     let dir = tempfile::tempdir().unwrap();
     let settings = IndexSettings { slice_length: Duration::from_secs(3_600), ..settings() };

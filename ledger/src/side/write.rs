@@ -11,12 +11,18 @@ use super::{Kind, Segment, directory, list, write_frame};
 use crate::disk::{self, Gate, sync_dir};
 
 /// A frame to be written, but for its entry's index.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Attachment {
     pub(crate) kind: Kind,
     /// Least and greatest event in it.
     pub(crate) events: (u64, u64),
     pub(crate) body: Vec<u8>,
+}
+
+impl std::fmt::Debug for Attachment {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Attachment").field("kind", &self.kind).finish_non_exhaustive()
+    }
 }
 
 /// The sides of a ledger.

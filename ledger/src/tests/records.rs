@@ -152,6 +152,21 @@ fn what_is_destroyed_cannot_be_guessed_and_the_rest_is_still_proved() {
 }
 
 #[test]
+fn a_destruction_that_a_crash_interrupted_is_done_at_the_next_opening() {
+    let (directory, ledger) = recorded();
+    drop(ledger);
+    let what = Doomed::Events(vec![105..=107]);
+    let destruction = Destruction { what, why: "retention".to_owned(), by: "metrosoc".to_owned() };
+    crate::destroy::begin(directory.path(), &destruction).unwrap();
+    let ledger = open(directory.path()).unwrap();
+    assert!(prove(&ledger, 106).unwrap().salt.is_none() && prove(&ledger, 108).unwrap().salt.is_some());
+    assert_eq!(ledger.read(9..10).unwrap()[0].entry.action, "destroy");
+    assert!(crate::destroy::interrupted(directory.path()).is_none());
+    drop(ledger);
+    assert_eq!(verify(directory.path(), Some(&key())).unwrap().entries, 10);
+}
+
+#[test]
 fn a_question_can_be_forgotten() {
     let (directory, ledger) = recorded();
     let question = ledger.questions(&[3, 8, 70]).unwrap().remove(&8).unwrap();

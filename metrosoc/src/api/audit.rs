@@ -1,11 +1,12 @@
 //! The audit record: who did, saw and decided what.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ::ledger::Question;
 use ::policy::audit::AuditQuery;
 use axum::Json;
 use axum::extract::{Query, State};
-use ::ledger::Question;
 use event::{Object, Operation};
 use serde_json::{Value, json};
 
@@ -28,7 +29,11 @@ pub async fn list(
     let ledger = app.ledger.clone();
     let questions = tokio::task::spawn_blocking(move || ledger.questions(&numbers)).await;
     let questions = questions.map_err(|error| Problem::fault("the audit record", &error))?;
-    let mut questions = questions.map_err(|error| Problem::fault("the audit record", &error))?;
+    // What is damaged beside the record does not keep anybody from reading it.
+    let mut questions = questions.unwrap_or_else(|error| {
+        tracing::error!(error = &error as &dyn std::error::Error, "texts of questions not read");
+        BTreeMap::new()
+    });
     let mut page = page;
     for stored in &mut page.entries {
         show_question(&mut stored.entry.detail, questions.remove(&stored.index));
@@ -38,14 +43,14 @@ pub async fn list(
     ))
 }
 
-/// Puts a question beside the commitment to it, or says that it was destroyed.
+/// Puts a question beside the commitment to it, or says that it is not there any more.
 fn show_question(detail: &mut Value, question: Option<Question>) {
     let Some(detail) = detail.as_object_mut().filter(|detail| detail.contains_key("question")) else { return };
     match question.map(|question| serde_json::from_str(&question.text)) {
         Some(Ok(Value::Object(asked))) => detail.extend(asked),
         Some(_) => {}
         None => {
-            detail.insert("question_destroyed".to_owned(), true.into());
+            detail.insert("question_absent".to_owned(), true.into());
         }
     }
 }

@@ -23,9 +23,11 @@ With --checkpoint, a record whose end was cut off or that was replaced is found 
         checkpoint: Option<PathBuf>,
     },
     /// Prove that an event stands in the record as it is stored (asks the server)
-    #[command(after_help = "Prints JSON: salt, stored bytes, the way to the batch's root, the batch's entry, the way to the signed checkpoint.
+    #[command(
+        after_help = "Prints JSON: salt, stored bytes, the way to the batch's root, the batch's entry, the way to the signed checkpoint.
 Salt and stored bytes are given to a named user who sees all of the event: --token-file or METROSOC_TOKEN_FILE.
-`tests/verify_proof.py` checks it with nothing but Python.")]
+`tests/verify_proof.py` checks it with nothing but Python."
+    )]
     Prove {
         /// Id of the event
         #[arg(required_unless_present = "entry")]
@@ -82,7 +84,7 @@ fn note(path: &Path) -> anyhow::Result<String> {
 fn print(context: &Context, answer: &Value) -> anyhow::Result<()> {
     context
         .output
-        .print(answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string()) + "\n")
+        .print(answer, |answer| serde_json::to_string_pretty(answer).unwrap_or_else(|error| error.to_string()))
 }
 
 fn unsound(fault: &str) -> anyhow::Error {

@@ -127,9 +127,10 @@ fn an_event_is_proved_to_somebody_who_trusts_no_line_of_ours() {
         // Every hash, the stored bytes, the entry and the checkpoint: one changed character each.
         for part in ["/stored", "/salt", "/leaf", "/batch/path/0", "/entry/path/0", "/entry/text", "/checkpoint"] {
             let mut changed = parsed.clone();
-            let value = changed.pointer_mut(part).unwrap();
+            let Some(value) = changed.pointer_mut(part) else { continue };
             let text = value.as_str().unwrap();
-            let at = if part == "/checkpoint" { text.find('\n').unwrap() + 1 } else { text.len() / 2 };
+            let at =
+                if part == "/checkpoint" { text.match_indices('\n').nth(1).unwrap().0 + 3 } else { text.len() / 2 };
             let other = if text.as_bytes()[at] == b'7' { "8" } else { "7" };
             *value = format!("{}{other}{}", &text[..at], &text[at + 1..]).into();
             let said = verifier(&server, &changed.to_string(), None);
@@ -183,7 +184,9 @@ fn a_cut_end_is_named_by_a_mirrored_checkpoint_and_tiles_are_served() {
     assert_eq!((status, hashes.len()), (200, size * 32));
     let (status, bundle) = text(&format!("/api/v1/ledger/tile/entries/000.p/{size}"));
     assert_eq!((status, ledger_entries(&bundle).len()), (200, size));
-    for (path, expected) in [("/ledger/tile/0/x001/000", 404), ("/ledger/tile/0/0", 400), ("/ledger/tile/7/000.p/1", 404)] {
+    for (path, expected) in
+        [("/ledger/tile/0/x001/000", 404), ("/ledger/tile/0/0", 400), ("/ledger/tile/7/000.p/1", 404)]
+    {
         assert_eq!(text(path).0, expected, "{path}");
     }
     server.user("more", Role("auditor", None)).unwrap();
@@ -209,7 +212,9 @@ fn a_cut_end_is_named_by_a_mirrored_checkpoint_and_tiles_are_served() {
     let end = end + lines[end..].find('\n').unwrap() + 1;
     std::fs::write(&segment, &lines[..end]).unwrap();
     std::fs::write(folder.join("tree/0"), &std::fs::read(folder.join("tree/0")).unwrap()[..size * 32]).unwrap();
-    std::fs::write(folder.join("checkpoint"), format!("{old:\n<512}")).unwrap();
+    let mut newest = old.into_bytes();
+    newest.resize(512, b'\n');
+    std::fs::write(folder.join("checkpoint"), newest).unwrap();
     for file in files(&folder.join("records")).into_iter().chain(files(&folder.join("questions"))) {
         std::fs::remove_file(file).unwrap();
     }
