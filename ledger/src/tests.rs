@@ -3,6 +3,7 @@
 mod damage;
 mod failure;
 mod lines;
+mod outside;
 mod proofs;
 mod records;
 
@@ -130,6 +131,11 @@ fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     }
     found.sort();
     found
+}
+
+/// Those of a ledger that is closed, without its lock.
+fn files_of(directory: &TempDir) -> Vec<(String, Vec<u8>)> {
+    files(directory.path()).into_iter().filter(|(name, _)| name != "lock").collect()
 }
 
 /// Writes such files to a directory of their own.
