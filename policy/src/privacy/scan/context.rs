@@ -1,0 +1,162 @@
+//! What the words before a value say about it.
+
+use super::lexicon::{Phrase, kind};
+use super::pass::Pass;
+use super::token::gap;
+use crate::privacy::Class;
+
+/// Tokens between a context word and a value in a sentence.
+const WINDOW: usize = 7;
+/// Filler words between a context word and its value.
+const FILLERS_MAX: usize = 4;
+
+/// A phrase that was met.
+#[derive(Debug, Clone, Copy, Default)]
+struct Met {
+    phrase: Phrase,
+    /// Its first token.
+    start: usize,
+    /// Its last token.
+    end: usize,
+}
+
+/// The last phrases that were met, the nearest first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Nearby {
+    met: [Option<Met>; 3],
+}
+
+/// What the words before a value say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// Nothing.
+    Nothing,
+    /// It is of this class: the word stands right before it.
+    Direct,
+    /// It may be of this class: the word stands in the same sentence.
+    Window,
+    /// It is of another class.
+    Other,
+    /// It is something else: an order number, a time.
+    Counter,
+}
+
+impl Said {
+    /// What it adds to a score.
+    pub(super) fn bonus(self) -> i32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Direct => 50,
+            Self::Window => 30,
+            Self::Other => -12,
+            Self::Counter => -45,
+        }
+    }
+}
+
+impl Nearby {
+    /// Remembers a phrase.
+    pub(super) fn open(&mut self, phrase: Phrase, start: usize, end: usize) {
+        let [first, second, _] = self.met;
+        self.met = [Some(Met { phrase, start, end }), first, second];
+    }
+
+    /// Whether the nearest phrase ends at this token.
+    pub(super) fn ends_at(&self, at: usize) -> bool {
+        self.met.first().copied().flatten().is_some_and(|met| met.end == at)
+    }
+}
+
+impl Pass<'_> {
+    /// What the words before token `at` say about a value of `class` that begins there.
+    pub(super) fn said(&self, at: usize, class: Class) -> Said {
+        let bit = class.bit();
+        let token = self.tokens.get(at);
+        let keyed = token.gap & (gap::COLON | gap::EQUALS) != 0;
+        if !keyed && token.gap & gap::BREAK != 0 {
+            return Said::Nothing;
+        }
+        let mut said = Said::Nothing;
+        // Where the words before the value begin: phrases in a row (`số CCCD/CMND: …`) all stand right before it.
+        let (mut reach, mut edge) = (at, at);
+        for met in self.nearby.met.iter().flatten() {
+            if met.end >= at || !self.reaches(met.end, reach) {
+                continue;
+            }
+            let direct = self.only_fillers(met.end + 1, edge);
+            if met.phrase.context & bit != 0 {
+                return if direct { Said::Direct } else { keyed_window(keyed, said) };
+            }
+            if said == Said::Nothing {
+                let counter = met.phrase.is(kind::COUNTER) && met.phrase.context == 0;
+                said = match (counter, direct) {
+                    (true, _) if direct || !keyed => Said::Counter,
+                    (false, true) => Said::Other,
+                    _ => Said::Nothing,
+                };
+                if said == Said::Counter {
+                    return said;
+                }
+            }
+            reach = met.end;
+            if direct {
+                edge = met.start;
+            }
+        }
+        said
+    }
+
+    /// Whether a phrase that ends at `end` can speak for what begins at `at`: near, with no end of line, list or value
+    /// between them.
+    fn reaches(&self, end: usize, at: usize) -> bool {
+        if at.saturating_sub(end) > WINDOW {
+            return false;
+        }
+        (end + 1..=at).all(|place| {
+            let (bits, _) = self.tokens.gap(place);
+            let keyed = place == at && bits & (gap::COLON | gap::EQUALS) != 0;
+            keyed || bits & gap::BREAK == 0 && bits & (gap::QUOTE | gap::COMMA) != gap::QUOTE | gap::COMMA
+        })
+    }
+
+    /// Whether only fillers stand from token `from` to before `at`.
+    pub(super) fn only_fillers(&self, from: usize, at: usize) -> bool {
+        let mut place = from;
+        let mut left = FILLERS_MAX;
+        while place < at {
+            let known = self.scanner.lexicon.phrase(self.tokens, place);
+            match known.filter(|(phrase, _)| left > 0 && phrase.is(kind::FILLER)) {
+                Some((_, count)) => place += count,
+                None => return false,
+            }
+            left -= 1;
+        }
+        place == at
+    }
+
+    /// The token after fillers, from `at` on.
+    pub(super) fn skip_fillers(&self, mut at: usize) -> usize {
+        for _ in 0..FILLERS_MAX {
+            match self.scanner.lexicon.phrase(self.tokens, at) {
+                Some((phrase, count)) if phrase.is(kind::FILLER) => at += count,
+                _ => break,
+            }
+        }
+        at
+    }
+
+    /// Whether a value begins a quoted or keyed text: `ho_ten="…`, `user: …`.
+    pub(super) fn is_keyed(&self, at: usize) -> bool {
+        self.tokens.get(at).gap & (gap::COLON | gap::EQUALS) != 0
+    }
+}
+
+/// A keyed value takes only what its key says; a word further away counts for less.
+fn keyed_window(keyed: bool, said: Said) -> Said {
+    match (keyed, said) {
+        (true, Said::Other) => Said::Other,
+        (true, _) => Said::Nothing,
+        (false, Said::Counter) => Said::Counter,
+        (false, _) => Said::Window,
+    }
+}

@@ -1,0 +1,68 @@
+//! E-mail addresses: what stands around an `@`.
+
+use super::pass::Pass;
+use crate::privacy::Class;
+
+/// Bounds of RFC 5321, section 4.5.3.1.
+const LOCAL_MAX: usize = 64;
+const DOMAIN_MAX: usize = 255;
+
+impl Pass<'_> {
+    /// Widens every `@` of the text to an address where one stands.
+    pub(super) fn emails(&mut self) {
+        for &(at, _) in &self.tokens.ats {
+            self.email(at as usize);
+        }
+    }
+
+    fn email(&mut self, at: usize) {
+        let sign = if self.bytes.get(at) == Some(&b'%') { 3 } else { 1 };
+        let before = self.bytes.get(at.saturating_sub(LOCAL_MAX + 1)..at).unwrap_or_default();
+        let local = before.iter().rev().take_while(|byte| is_local(**byte)).count();
+        let behind = self.bytes.get(at + sign..).unwrap_or_default();
+        let domain = behind.iter().take(DOMAIN_MAX + 1).take_while(|byte| is_domain(**byte)).count();
+        let (Some(local), Some(domain)) = (before.get(before.len() - local..), behind.get(..domain)) else { return };
+        let dropped = local.iter().take_while(|byte| matches!(byte, b'.' | b'-' | b'+' | b'%')).count();
+        let local = local.get(dropped..).unwrap_or_default();
+        let domain = trimmed(domain);
+        if local.is_empty() || local.len() > LOCAL_MAX || local.ends_with(b".") || !is_host(domain) {
+            return;
+        }
+        let (start, end) = (at - local.len(), at + sign + domain.len());
+        if let Some(Ok(address)) = self.bytes.get(start..end).map(std::str::from_utf8) {
+            let person = if sign == 1 {
+                self.scanner.rules.is_person_mailbox(address)
+            } else {
+                self.scanner.rules.is_person_mailbox(&address.replace("%40", "@"))
+            };
+            // `user:secret@host` of a URL is no mailbox, `://user@host` neither.
+            let url = start.checked_sub(2).and_then(|from| self.bytes.get(from..start)) == Some(b"//");
+            if person && !url {
+                self.found_bytes(Class::Email, start, end, 90);
+            }
+        }
+    }
+}
+
+fn is_local(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'-' | b'\'')
+}
+
+fn is_domain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-')
+}
+
+fn trimmed(domain: &[u8]) -> &[u8] {
+    let kept = domain.iter().rposition(u8::is_ascii_alphanumeric).map_or(0, |last| last + 1);
+    domain.get(..kept).unwrap_or_default()
+}
+
+/// At least two labels, the last one of letters, none empty.
+fn is_host(domain: &[u8]) -> bool {
+    let mut labels = domain.split(|byte| *byte == b'.');
+    let last = domain.rsplit(|byte| *byte == b'.').next().unwrap_or_default();
+    labels.all(|label| !label.is_empty() && label.len() <= 63)
+        && domain.contains(&b'.')
+        && last.len() >= 2
+        && last.iter().all(u8::is_ascii_alphabetic)
+}

@@ -1,0 +1,63 @@
+//! Characters written as escapes: `\u1ec5` of JSON, `%E1%BB%85` of URLs.
+
+/// The character that the escape at `at` stands for, and its length in bytes; `None` where none stands.
+pub(super) fn read(bytes: &[u8], at: usize) -> Option<(char, usize)> {
+    match (bytes.get(at)?, bytes.get(at + 1)?) {
+        (b'\\', b'u') => Some((char::from_u32(hex(bytes, at + 2, 4)?)?, 6)),
+        // `C:\nam` is a path, `\nNam` a new line before a name.
+        (b'\\', b'n' | b'r' | b't') if !bytes.get(at + 2).is_some_and(u8::is_ascii_lowercase) => Some(('\n', 2)),
+        (b'\\', b'"') => Some(('"', 2)),
+        (b'\\', b'/') => Some(('/', 2)),
+        (b'%', _) => percent(bytes, at),
+        _ => None,
+    }
+}
+
+fn percent(bytes: &[u8], at: usize) -> Option<(char, usize)> {
+    let first = hex(bytes, at + 1, 2)? as u8;
+    let len = match first {
+        0..=0x7F => 1,
+        0xC2..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        0xF0..=0xF4 => 4,
+        _ => return None,
+    };
+    let mut decoded = [first, 0, 0, 0];
+    for (number, slot) in decoded.iter_mut().enumerate().take(len).skip(1) {
+        if bytes.get(at + 3 * number) != Some(&b'%') {
+            return None;
+        }
+        *slot = hex(bytes, at + 3 * number + 1, 2)? as u8;
+    }
+    let found = std::str::from_utf8(decoded.get(..len)?).ok()?.chars().next()?;
+    Some((found, 3 * len))
+}
+
+fn hex(bytes: &[u8], at: usize, digits: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + digits)?;
+    digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_read_and_nothing_else_is() {
+        for (text, expected) in [
+            (r"\u1ec5", Some(('ễ', 6))),
+            (r"\u1ec", None),
+            (r"\ud800", None),
+            (r"\nN", Some(('\n', 2))),
+            (r"\nam", None),
+            ("%E1%BB%85x", Some(('ễ', 9))),
+            ("%40", Some(('@', 3))),
+            ("%E1%BB", None),
+            ("%FF", None),
+            ("100% of", None),
+        ] {
+            let at = text.find(['\\', '%']).unwrap();
+            assert_eq!(read(text.as_bytes(), at), expected, "{text}");
+        }
+    }
+}

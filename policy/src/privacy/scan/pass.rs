@@ -1,0 +1,156 @@
+//! The walk over the tokens of one text.
+
+use super::context::Nearby;
+use super::lexicon::{kind, word};
+use super::token::{Token, Tokens, gap};
+use super::{SPANS_MAX, Scanner, Span};
+use crate::privacy::{Class, Switches};
+
+/// So many marked words make a text one that is written with diacritics.
+const MARKED_LEAST: usize = 2;
+
+/// One text on its way through the scanner.
+pub(super) struct Pass<'a> {
+    pub(super) scanner: &'a Scanner,
+    pub(super) bytes: &'a [u8],
+    pub(super) tokens: &'a Tokens,
+    pub(super) switches: &'a Switches,
+    pub(super) nearby: Nearby,
+    /// The text writes diacritics, so that a word without them has none.
+    pub(super) marked: bool,
+    /// The token after the last word of a place (`đường`, `trường`): what begins there is named like a person.
+    pub(super) place_next: usize,
+    /// A phrase that looks like a name and is none: its first token, and how many it has.
+    pub(super) not_name: (usize, usize),
+    out: &'a mut Vec<Span>,
+}
+
+impl<'a> Pass<'a> {
+    pub(super) fn new(
+        scanner: &'a Scanner,
+        bytes: &'a [u8],
+        tokens: &'a Tokens,
+        switches: &'a Switches,
+        out: &'a mut Vec<Span>,
+    ) -> Self {
+        let marked = tokens.list.iter().filter(|token| token.is_marked()).nth(MARKED_LEAST - 1).is_some();
+        let nearby = Nearby::default();
+        let not_name = (usize::MAX, 0);
+        Self { scanner, bytes, tokens, switches, nearby, marked, place_next: usize::MAX, not_name, out }
+    }
+
+    pub(super) fn run(&mut self) {
+        let count = self.tokens.list.len();
+        let mut at = 0;
+        while at < count && self.out.len() < SPANS_MAX {
+            let token = self.tokens.get(at);
+            at = if token.is_word() {
+                self.word(at, &token)
+            } else if token.is_number() {
+                self.number(at, &token)
+            } else {
+                self.mixed(at, &token)
+            };
+        }
+        if self.switches.is_on(Class::Email) {
+            self.emails();
+        }
+    }
+
+    /// A word: opens a context, begins a name or an address, stands in a MAC or IPv6 address. The next token.
+    fn word(&mut self, at: usize, token: &Token) -> usize {
+        let flags = self.scanner.lexicon.folded(token);
+        let mut next = at + 1;
+        if flags & word::PHRASE != 0 {
+            next = self.phrase(at, next);
+        }
+        if next == at + 1 && self.switches.is_on(Class::PersonName) {
+            if let Some(after) = self.name(at, flags) {
+                return after;
+            }
+        }
+        if token.len <= 4 {
+            self.hexadecimal(at, token);
+        }
+        if next == at + 1 && self.switches.is_on(Class::UserName) {
+            self.user_after_context(at);
+        }
+        next
+    }
+
+    /// A phrase that the rules know, if one begins here; the token after it.
+    fn phrase(&mut self, at: usize, next: usize) -> usize {
+        let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, at) else { return next };
+        if count == 1 && phrase.is(kind::MARKED) && self.marked && !self.is_written_like(at) {
+            return next;
+        }
+        if phrase.is(kind::HAMLET | kind::HOUSE | kind::STREET) && self.switches.is_on(Class::Address) {
+            if let Some(after) = self.address(at) {
+                return after;
+            }
+        }
+        if phrase.is(kind::NOT_NAME) {
+            self.not_name = (at, count);
+        }
+        if phrase.is(kind::PLACE | kind::STREET | kind::UNIT | kind::HAMLET) {
+            self.place_next = at + count;
+        }
+        if phrase.context == 0 && !phrase.is(kind::COUNTER) {
+            return next;
+        }
+        self.nearby.open(phrase, at, at + count - 1);
+        if phrase.lead != 0 {
+            self.led(phrase, at + count);
+        }
+        // A name may begin with a word that is a context too (`Chu`, `Anh`), unless the phrase is longer.
+        if count > 1 { at + count } else { next }
+    }
+
+    /// Whether a bare word in a text with diacritics is meant as the marked word of a rule: as a key (`sdt=`), yes.
+    fn is_written_like(&self, at: usize) -> bool {
+        let token = self.tokens.get(at);
+        let (after, _) = self.tokens.gap(at + 1);
+        token.is_marked() || after & (gap::EQUALS | gap::COLON | gap::UNDER) != 0
+    }
+
+    /// Adds a finding over whole tokens when its class is on and its score reaches the threshold.
+    pub(super) fn found(&mut self, class: Class, from: usize, to: usize, score: i32) -> bool {
+        let (first, last) = (self.tokens.get(from), self.tokens.get(to));
+        self.found_bytes(class, first.start as usize, last.end as usize, score)
+    }
+
+    /// The same for bytes of the original text.
+    pub(super) fn found_bytes(&mut self, class: Class, start: usize, end: usize, score: i32) -> bool {
+        if !self.switches.is_on(class) || score < i32::from(self.switches.threshold(class)) || start >= end {
+            return false;
+        }
+        let value = self.bytes.get(start..end).unwrap_or_default();
+        if self.scanner.is_allowed(class, value) {
+            return false;
+        }
+        let score = u8::try_from(score.clamp(1, 100)).unwrap_or(100);
+        self.out.push(Span { start, end, class, score });
+        true
+    }
+
+    /// The byte before a token, if it is one of the text.
+    pub(super) fn byte_before(&self, token: &Token) -> Option<u8> {
+        (token.start as usize).checked_sub(1).and_then(|at| self.bytes.get(at)).copied()
+    }
+
+    /// Whether a token is glued to a word on its left: `INV-0912`, `abc_0912`, `v1.0912`.
+    pub(super) fn glued_before(&self, at: usize) -> bool {
+        let token = self.tokens.get(at);
+        let Some(before) = at.checked_sub(1) else { return false };
+        let before = self.tokens.get(before);
+        token.gap_len == 0 && token.gap & gap::EDGE == 0
+            || token.single(gap::DASH | gap::UNDER | gap::DOT | gap::PLUS) && !before.is_number()
+            || token.single(gap::DASH | gap::UNDER | gap::DOT) && before.is_number()
+    }
+
+    /// Whether something is glued to a token on its right.
+    pub(super) fn glued_after(&self, at: usize) -> bool {
+        let (bits, len) = self.tokens.gap(at + 1);
+        len == 0 || len == 1 && bits & !(gap::DASH | gap::UNDER | gap::DOT | gap::AT) == 0
+    }
+}

@@ -1,0 +1,137 @@
+//! Values that only their words tell: accounts, numbers of health records and of land.
+
+use super::context::Said;
+use super::lexicon::{Phrase, word};
+use super::pass::Pass;
+use super::token::{Token, gap, shape};
+use crate::privacy::Class;
+
+/// Most tokens of an account or a record number.
+const PARTS_MAX: usize = 8;
+/// Most bytes of an account.
+const ACCOUNT_BYTES_MAX: usize = 64;
+
+impl Pass<'_> {
+    /// What follows a phrase at once: the value of the classes that the phrase leads to.
+    pub(super) fn led(&mut self, phrase: Phrase, from: usize) {
+        let at = self.skip_fillers(from);
+        let token = self.tokens.get(at);
+        let keyed = self.is_keyed(at) || self.is_keyed(from);
+        if token.gap & gap::EDGE != 0 || token.gap & gap::BREAK != 0 && !keyed || token.gap_len > 8 {
+            return;
+        }
+        for class in [Class::UserName, Class::HealthRecord, Class::LandRecord] {
+            if phrase.lead & class.bit() == 0 || !self.switches.is_on(class) {
+                continue;
+            }
+            match class {
+                Class::UserName => self.account(at, 70),
+                _ => self.record(at, class),
+            }
+        }
+    }
+
+    /// The value behind a context word of accounts (`user=`, `tài khoản`), when it looks like one.
+    pub(super) fn user_after_context(&mut self, at: usize) {
+        let token = self.tokens.get(at);
+        if token.len < 2 || self.said(at, Class::UserName) != Said::Direct {
+            return;
+        }
+        if self.is_keyed(at) || self.looks_like_account(at) {
+            self.account(at, 62);
+        }
+    }
+
+    /// `lan.nguyen`, `lan_nt`, `lan01`: what no word of a sentence looks like.
+    fn looks_like_account(&self, at: usize) -> bool {
+        let token = self.tokens.get(at);
+        let (after, len) = self.tokens.gap(at + 1);
+        let joined = len == 1 && after & gap::EDGE == 0 && after & !(gap::DOT | gap::UNDER | gap::DASH) == 0;
+        !token.is_marked() && (joined || token.is_mixed()) && token.shape & shape::LOWER != 0
+    }
+
+    fn account(&mut self, at: usize, score: i32) {
+        let mut last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH | gap::BACKSLASH);
+        // `user lan.nguyen.` ends a sentence.
+        while last > at && self.tokens.get(last).len == 0 {
+            last -= 1;
+        }
+        let (bits, len) = self.tokens.gap(last + 1);
+        let mailbox = len == 1 && bits == gap::AT;
+        let machine = self.bytes.get(self.tokens.get(last).end as usize) == Some(&b'$');
+        let first = self.domain_skipped(at, last);
+        let (token, end) = (self.tokens.get(first), self.tokens.get(last));
+        let bytes = self.bytes.get(token.start as usize..end.end as usize).unwrap_or_default();
+        let Ok(account) = std::str::from_utf8(bytes) else { return };
+        let only_digits = (first..=last).all(|place| self.tokens.get(place).is_number());
+        if mailbox || machine || only_digits || account.len() > ACCOUNT_BYTES_MAX || first == last && self.is_plain(&token) {
+            return;
+        }
+        if self.scanner.rules.is_person_account(account) {
+            self.found(Class::UserName, first, last, score);
+        }
+    }
+
+    /// A word of ordinary language, that no account is called.
+    fn is_plain(&self, token: &Token) -> bool {
+        const WORDS: [&[u8]; 32] = [
+            b"is", b"not", b"from", b"has", b"was", b"the", b"and", b"for", b"with", b"by", b"does", b"in", b"on", b"at",
+            b"to", b"of", b"logged", b"session", b"name", b"id", b"login", b"account", b"failed", b"unknown", b"locked",
+            b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
+        ];
+        let text = self.tokens.text(token);
+        token.is_marked()
+            || WORDS.contains(&text)
+            || self.marked && self.scanner.lexicon.exact(token) & word::STOP != 0
+    }
+
+    /// The first token after `DOMAIN\`.
+    fn domain_skipped(&self, at: usize, last: usize) -> usize {
+        let behind = |place: &usize| self.tokens.get(*place).gap & gap::BACKSLASH != 0;
+        (at + 1..=last).rev().find(behind).unwrap_or(at)
+    }
+
+    /// The last token of those that hang together by single signs of `signs`, or by nothing.
+    fn joined(&self, at: usize, signs: u16) -> usize {
+        let mut last = at;
+        while last + 1 < at + PARTS_MAX {
+            let next = self.tokens.get(last + 1);
+            let escaped = next.gap == gap::BACKSLASH && next.gap_len == 2;
+            if next.gap & gap::EDGE != 0 || next.gap_len > 1 && !(escaped && signs & gap::BACKSLASH != 0) || next.gap & !signs != 0 {
+                break;
+            }
+            last += 1;
+        }
+        last
+    }
+
+    /// The number of a record: with a digit in it, of at least four signs for health records.
+    fn record(&mut self, at: usize, class: Class) {
+        let mut first = at;
+        let mut last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH | gap::SLASH);
+        let token = self.tokens.get(first);
+        // `BX 123456`: letters of a series before the number.
+        if first == last && token.is_word() && token.len <= 3 && token.is_upper() {
+            let next = self.tokens.get(at + 1);
+            if next.is_number() && next.single(gap::SPACE) && next.len >= 4 {
+                last = at + 1;
+            }
+        } else if token.is_word() && token.is_marked() {
+            return;
+        }
+        if class == Class::HealthRecord && self.tokens.get(first).is_word() && first == last {
+            first += 1;
+        }
+        let digits: usize = (first..=last).map(|place| self.digits(place)).sum();
+        let least = if class == Class::HealthRecord { 4 } else { 1 };
+        let length = self.tokens.get(last).end.saturating_sub(self.tokens.get(first).start);
+        if digits >= 1 && length >= least {
+            self.found(class, first, last, 75);
+        }
+    }
+
+    fn digits(&self, at: usize) -> usize {
+        let token = self.tokens.get(at);
+        self.tokens.text(&token).iter().filter(|letter| letter.is_ascii_digit()).count()
+    }
+}
