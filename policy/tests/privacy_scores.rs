@@ -107,7 +107,7 @@ fn show(line: &Line, found: &[Label], left: &mut usize) {
         return;
     }
     *left -= 1;
-    println!("{}", line.text);
+    println!("{}\n   {} {}", line.text, line.form.as_str(), line.template);
     missed.iter().for_each(|label| println!("   missed {} `{}`", label.class, text(label)));
     wrong.iter().for_each(|label| println!("   wrong  {} `{}`", label.class, text(label)));
 }

@@ -32,7 +32,8 @@ pub const TEMPLATES: &[&str] = &[
     "#Tài khoản {user} gửi thư tới {email}, dung lượng {num9} byte.",
     "#Học sinh {name} trường chuyển từ {place} sang {place}.",
     "#Hệ thống tự động đồng bộ {num9} bản ghi, checksum {hash}, phiên bản {version}.",
-    "User {user} exported {num} rows for {name}, national id {cccd}, to {email}",
+    "Account {user} was unlocked by {keep_service} at {iso}, ticket {num9}",
+    "Report for {name}, national id {cccd}, mailed to {email}",
     "Passport {passport} scanned at gate {num}, device {mac}, sequence {num9}",
     "Release {build} deployed to {host} at {iso}, ticket {num9}, commit {hash}",
 ];

@@ -57,6 +57,7 @@ pub const TEMPLATES: &[&str] = &[
     "#Sự cố tại {place} và {place} đã được khắc phục, mã yêu cầu {num9}.",
     "#Số CMND {cmnd} đã đổi sang CCCD {cccd}; mã số BHXH {bhxh}.",
     // English
+    "User {user} exported {num} rows for {name}, national id {cccd}, to {email}",
     "Customer {name} called from {phone} about invoice {num12} on {iso}",
     "Backup of {host} finished in {num} s, {num9} bytes, checksum {hash}, job id {num12}",
     "Message-ID {num16} queued, version {build}, build {stamp}, coordinates {coord}",

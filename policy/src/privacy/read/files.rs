@@ -95,6 +95,7 @@ fn words(map: &Mapping, faults: &mut Faults) -> Words {
         for (key, list) in [
             ("family_common", &mut words.family_common),
             ("family", &mut words.family),
+            ("middle_proof", &mut words.middle_proof),
             ("middle_sure", &mut words.middle_sure),
             ("middle", &mut words.middle),
             ("given", &mut words.given),

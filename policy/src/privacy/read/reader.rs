@@ -2,6 +2,8 @@
 
 use serde_norway::{Mapping, Value};
 
+use crate::privacy::scan::PHRASE_WORDS_MAX;
+
 /// Most faults that are told.
 const FAULTS_MAX: usize = 100;
 
@@ -113,6 +115,9 @@ impl<'a> Part<'a> {
         let mut words: Vec<String> = Vec::with_capacity(list.len());
         for entry in list {
             match entry.as_str() {
+                Some(word) if word.split_whitespace().count() > PHRASE_WORDS_MAX => {
+                    faults.add(&self.place, format_args!("`{key}`: `{word}` has more than {PHRASE_WORDS_MAX} words"));
+                }
                 Some(word) if (1..=128).contains(&word.len()) && word.trim() == word => words.push(word.to_owned()),
                 Some(word) => {
                     let shown: String = word.chars().take(48).collect();

@@ -109,7 +109,8 @@ impl Pass<'_> {
             }
         }
         let mut token = self.tokens.get(place);
-        if !is_house(&token) || place == at && self.glued_before(at) {
+        // `Phường 9`: the number of a ward is no house.
+        if !is_house(&token) || place == at && (self.glued_before(at) || self.place_next == at) {
             return None;
         }
         for _ in 0..4 {
@@ -183,7 +184,7 @@ impl Pass<'_> {
         let number = self.numbered(after);
         if phrase.is(kind::UNIT) {
             let city = self.scanner.lexicon.phrase(self.tokens, after).filter(|(phrase, _)| phrase.is(kind::CITY));
-            let next = number.or(city.map(|(_, count)| after + count)).unwrap_or_else(|| self.name_words(after, 3));
+            let next = number.or(city.map(|(_, count)| after + count)).unwrap_or_else(|| self.name_words(after, 4));
             return (next > after).then_some(Part::Unit(next));
         }
         let next = match number {
@@ -222,36 +223,55 @@ impl Pass<'_> {
     /// Words of a name in capitals, from `at` on; the token after them.
     fn name_words(&self, at: usize, max: usize) -> usize {
         let mut place = at;
+        let upper = self.tokens.get(at).is_upper();
         let exact = (at..at + 2).any(|place| self.tokens.get(place).is_marked());
-        while place < at + max {
+        while place <= at + max {
             let token = self.tokens.get(place);
             let joined = place == at || token.single(gap::SPACE);
             if !joined || !(token.is_word() && token.is_capital()) || token.len > 8 {
-                break;
+                // In capitals a comma ends a name, not a word that may be in one.
+                let (bits, _) = self.tokens.gap(place);
+                let whole = !upper || bits & (gap::COMMA | gap::QUOTE | gap::BREAK | gap::EDGE | gap::DOT) != 0;
+                return if whole { place } else { self.stopped(at, place, exact) };
             }
-            if place > at && self.ends_part(place, &token, exact) {
-                break;
+            if place > at && self.begins_part(place, &token) {
+                return place;
             }
             place += 1;
         }
-        place
+        let end = at + max;
+        if upper { self.stopped(at, end, exact) } else { end }
     }
 
-    fn ends_part(&self, place: usize, token: &Token, exact: bool) -> bool {
+    /// The first of the words from `at` to before `end` that is in no name, or `end`.
+    fn stopped(&self, at: usize, end: usize, exact: bool) -> usize {
+        let stops = |place: &usize| {
+            let (token, lexicon) = (self.tokens.get(*place), &self.scanner.lexicon);
+            let flags = if exact { lexicon.exact(&token) } else { lexicon.folded(&token) };
+            flags & word::STOP != 0 && flags & (word::GIVEN | word::MIDDLE) == 0
+        };
+        (at + 1..end).find(stops).unwrap_or(end)
+    }
+
+    /// Whether the next part of the address begins here, without a comma.
+    fn begins_part(&self, place: usize, token: &Token) -> bool {
+        self.scanner.lexicon.phrase(self.tokens, place).is_some_and(|(phrase, count)| {
+            let exact = count > 1 || token.len > 1 && self.names(token) == 0;
+            phrase.is(kind::UNIT | kind::CITY | kind::HAMLET) && exact
+        })
+    }
+
+    /// Whether a word is one of names too.
+    fn names(&self, token: &Token) -> u32 {
         let lexicon = &self.scanner.lexicon;
-        let flags = if exact || token.is_marked() { lexicon.exact(token) } else { lexicon.folded(token) };
-        let named = flags & (word::GIVEN | word::MIDDLE) != 0;
-        let stops = flags & word::STOP != 0 && !named;
-        let unit = lexicon.phrase(self.tokens, place).is_some_and(|(phrase, count)| {
-            phrase.is(kind::UNIT | kind::CITY | kind::HAMLET) && (count > 1 || !named && token.len > 1)
-        });
-        stops || unit
+        let flags = if token.is_marked() { lexicon.exact(token) } else { lexicon.folded(token) };
+        flags & (word::GIVEN | word::MIDDLE)
     }
 }
 
-/// A house number: digits, perhaps a letter (`12`, `12A`, `B12`).
+/// A house number: digits, perhaps with letters (`12`, `12A`, `B12`, `12Bis`).
 fn is_house(token: &Token) -> bool {
-    token.len <= 5 && token.shape & shape::DIGIT != 0
+    token.shape & shape::DIGIT != 0 && token.len <= if token.is_number() { 5 } else { 6 }
 }
 
 /// `Q1`, `P12`: a district or ward by its number.

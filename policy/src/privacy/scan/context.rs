@@ -48,7 +48,7 @@ impl Said {
             Self::Nothing => 0,
             Self::Direct => 50,
             Self::Window => 30,
-            Self::Other => -12,
+            Self::Other => -8,
             Self::Counter => -45,
         }
     }
@@ -59,6 +59,11 @@ impl Nearby {
     pub(super) fn open(&mut self, phrase: Phrase, start: usize, end: usize) {
         let [first, second, _] = self.met;
         self.met = [Some(Met { phrase, start, end }), first, second];
+    }
+
+    /// The nearest phrase.
+    pub(super) fn nearest(&self) -> Option<Phrase> {
+        self.met.first().copied().flatten().map(|met| met.phrase)
     }
 
     /// Whether the nearest phrase ends at this token.

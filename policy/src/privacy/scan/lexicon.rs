@@ -20,6 +20,8 @@ pub(super) mod word {
     pub(in super::super) const SYLLABLE: u32 = 1 << 6;
     /// A phrase begins with it.
     pub(in super::super) const PHRASE: u32 = 1 << 7;
+    /// A middle word that stands in names alone (`Thị`).
+    pub(in super::super) const PROOF: u32 = 1 << 8;
 }
 
 /// What a phrase is.
@@ -42,9 +44,9 @@ pub(super) mod kind {
 }
 
 /// Most words of one phrase.
-pub(super) const PHRASE_WORDS_MAX: usize = 6;
+pub(crate) const PHRASE_WORDS_MAX: usize = 8;
 
-/// One to six words that mean something together.
+/// One to eight words that mean something together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Phrase {
     /// Classes whose context this is.
@@ -92,6 +94,7 @@ impl Lexicon {
         for (list, flag) in [
             (&words.family_common, word::FAMILY_COMMON | word::FAMILY),
             (&words.family, word::FAMILY),
+            (&words.middle_proof, word::PROOF | word::SURE | word::MIDDLE),
             (&words.middle_sure, word::SURE | word::MIDDLE),
             (&words.middle, word::MIDDLE),
             (&words.given, word::GIVEN),

@@ -13,13 +13,13 @@ impl Pass<'_> {
                 return after;
             }
         }
-        if token.len <= 5 && self.switches.is_on(Class::Address) {
+        if let Some(after) = self.plate(at, token) {
+            return after;
+        }
+        if token.len <= 6 && self.switches.is_on(Class::Address) {
             if let Some(after) = self.address(at) {
                 return after;
             }
-        }
-        if let Some(after) = self.plate(at, token) {
-            return after;
         }
         let text = self.tokens.text(token);
         if token.len == 15 && validate::health_insurance(text) {

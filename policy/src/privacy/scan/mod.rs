@@ -26,6 +26,7 @@ use std::collections::HashSet;
 use super::{Class, PrivacyRules, Switches};
 use fold::Folds;
 use lexicon::Lexicon;
+pub(super) use lexicon::PHRASE_WORDS_MAX;
 use pass::Pass;
 use token::Tokens;
 

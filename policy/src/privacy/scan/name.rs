@@ -45,14 +45,16 @@ impl Pass<'_> {
         }
         // Only after a word like `họ tên` may a name begin with an unknown family or small letters.
         let said = self.said(at, Class::PersonName);
-        if said != Said::Direct && !(family && token.is_capital()) || !family && self.nearby.ends_at(at) {
+        let proof = || self.scanner.lexicon.folded(&self.tokens.get(at + 1)) & word::PROOF != 0;
+        if said != Said::Direct && !(token.is_capital() && (family || proof())) || !family && self.nearby.ends_at(at) {
             return None;
         }
         let run = self.name_run(at, &token)?;
         if run.writing == Writing::Lower && !(self.is_keyed(at) && run.ends) {
             return None;
         }
-        let known = run.flags.first().copied().unwrap_or(0) & word::FAMILY != 0;
+        let flag = |place: usize| run.flags.get(place).copied().unwrap_or(0);
+        let known = flag(0) & word::FAMILY != 0 || run.len > 2 && flag(1) & word::PROOF != 0;
         if !known && said != Said::Direct {
             return None;
         }
@@ -116,7 +118,9 @@ impl Pass<'_> {
             let token = self.tokens.get(at + place);
             let lexicon = &self.scanner.lexicon;
             let flags = if marked { lexicon.exact(&token) } else { lexicon.folded(&token) };
-            if place > 0 && flags & word::STOP != 0 && flags & (word::GIVEN | word::MIDDLE) == 0 {
+            // Where names alone have capitals, capitals decide.
+            let sure = run.writing != Writing::Title || self.is_unit(at + place);
+            if place > 0 && sure && flags & word::STOP != 0 && flags & (word::GIVEN | word::MIDDLE) == 0 {
                 (run.len, run.ends) = (place, false);
                 return;
             }
@@ -126,19 +130,26 @@ impl Pass<'_> {
         }
     }
 
+    /// Whether a word of addresses stands here: `Phuong`, `Quan`.
+    fn is_unit(&self, at: usize) -> bool {
+        let phrase = self.scanner.lexicon.phrase(self.tokens, at);
+        phrase.is_some_and(|(phrase, _)| phrase.is(kind::UNIT | kind::HAMLET | kind::STREET))
+    }
+
     /// How much the first `len` words look like a whole name.
     fn name_score(&self, run: &Run, len: usize) -> i32 {
         let flags = |place: usize| run.flags.get(place).copied().unwrap_or(0);
         let family = match flags(0) {
             first if first & word::FAMILY_COMMON != 0 => 30,
             first if first & word::FAMILY != 0 => 20,
+            _ if flags(1) & word::PROOF != 0 => 18,
             _ => 6,
         };
         let length = match len {
             2 => 2,
             3 => 14,
             4 => 14,
-            5 => 2,
+            5 => 7,
             _ => -20,
         };
         let middle: i32 = (1..len - 1).map(|place| middle_worth(flags(place), run.writing)).sum();
@@ -150,13 +161,13 @@ impl Pass<'_> {
             _ => 1,
         };
         if last & word::STOP != 0 && run.writing != Writing::Title {
-            given -= 14;
+            given -= 20;
         }
         let end = match (len == run.len, run.ends, run.writing) {
             (true, true, Writing::Title) => 6,
             (true, false, Writing::Title) => 5,
             (true, true, _) => 12,
-            (true, false, _) => 6,
+            (true, false, _) => 3,
             (false, _, Writing::Title) => -15,
             (false, ..) => 0,
         };
@@ -176,7 +187,7 @@ impl Pass<'_> {
         if self.place_next == at && said != Said::Direct {
             worth -= 60;
         }
-        if self.not_name == (at, len) {
+        if self.not_name == (at, len) && said != Said::Direct {
             worth -= 50;
         }
         let spaced = token.single(gap::SPACE);

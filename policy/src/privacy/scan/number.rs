@@ -61,13 +61,13 @@ impl Pass<'_> {
                 return after;
             }
         }
-        if token.len <= 5 && self.switches.is_on(Class::Address) {
-            if let Some(after) = self.address(at) {
+        if token.len <= 2 {
+            if let Some(after) = self.plate(at, token) {
                 return after;
             }
         }
-        if token.len <= 2 {
-            if let Some(after) = self.plate(at, token) {
+        if token.len <= 5 && self.switches.is_on(Class::Address) {
+            if let Some(after) = self.address(at) {
                 return after;
             }
         }

@@ -1,7 +1,7 @@
 //! Values that only their words tell: accounts, numbers of health records and of land.
 
 use super::context::Said;
-use super::lexicon::{Phrase, word};
+use super::lexicon::{Phrase, kind, word};
 use super::pass::Pass;
 use super::token::{Token, gap, shape};
 use crate::privacy::Class;
@@ -47,7 +47,23 @@ impl Pass<'_> {
         let token = self.tokens.get(at);
         let (after, len) = self.tokens.gap(at + 1);
         let joined = len == 1 && after & gap::EDGE == 0 && after & !(gap::DOT | gap::UNDER | gap::DASH) == 0;
-        !token.is_marked() && (joined || token.is_mixed()) && token.shape & shape::LOWER != 0
+        let shaped = joined || token.is_mixed() || self.is_no_syllable(at) || self.acts(at);
+        !token.is_marked() && shaped && token.shape & shape::LOWER != 0
+    }
+
+    /// Behind a Vietnamese word (`tài khoản phucnc`): letters that are no Vietnamese syllable.
+    fn is_no_syllable(&self, at: usize) -> bool {
+        let token = self.tokens.get(at);
+        let vietnamese = self.nearby.nearest().is_some_and(|phrase| phrase.is(kind::MARKED));
+        vietnamese && !token.is_capital() && self.scanner.lexicon.folded(&token) & (word::SYLLABLE | word::PHRASE) == 0
+    }
+
+    /// `user lan logged in`, `user lan was`: a verb in the past follows.
+    fn acts(&self, at: usize) -> bool {
+        let next = self.tokens.get(at + 1);
+        let text = self.tokens.text(&next);
+        let verb = text.len() > 4 && text.ends_with(b"ed") || matches!(text, b"was" | b"has" | b"sent" | b"made");
+        next.single(gap::SPACE) && next.is_word() && verb && !self.tokens.get(at).is_capital()
     }
 
     fn account(&mut self, at: usize, score: i32) {
@@ -74,10 +90,10 @@ impl Pass<'_> {
 
     /// A word of ordinary language, that no account is called.
     fn is_plain(&self, token: &Token) -> bool {
-        const WORDS: [&[u8]; 32] = [
+        const WORDS: [&[u8]; 34] = [
             b"is", b"not", b"from", b"has", b"was", b"the", b"and", b"for", b"with", b"by", b"does", b"in", b"on", b"at",
             b"to", b"of", b"logged", b"session", b"name", b"id", b"login", b"account", b"failed", b"unknown", b"locked",
-            b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
+            b"invalid", b"illegal", b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
         ];
         let text = self.tokens.text(token);
         token.is_marked()
