@@ -1,4 +1,5 @@
-//! Who sees what: the guard and its permits, masks, accounts, and the reading of the audit record.
+//! Who sees what: the guard and its permits, masks, accounts, classes of personal data, and the reading of the audit
+//! record.
 //!
 //! [`guard::Guard`] is the one place where a [`event::Permit`] comes from. It asks Casbin, and whatever goes wrong on
 //! the way (no policy, a broken or stale one, an unknown role, an error of the engine) ends in a denial.
@@ -8,6 +9,7 @@ pub mod audit;
 mod error;
 pub mod guard;
 pub mod mask;
+pub mod privacy;
 
 pub use account::{Account, AccountSettings, Accounts, Journal, Session, SignedIn};
 pub use audit::{Audit, AuditPage, AuditQuery};

@@ -66,22 +66,56 @@ impl Nearby {
         self.met.first().copied().flatten().map(|met| met.phrase)
     }
 
+    /// Whether one of the last phrases speaks of these classes, not far from `at`.
+    pub(super) fn may(&self, classes: u32, at: usize) -> bool {
+        self.met.iter().flatten().any(|met| met.phrase.context & classes != 0 && at.saturating_sub(met.end) <= WINDOW)
+    }
+
     /// Whether the nearest phrase ends at this token.
     pub(super) fn ends_at(&self, at: usize) -> bool {
         self.met.first().copied().flatten().is_some_and(|met| met.end == at)
     }
 }
 
+/// What the words before a value say of every class.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Verdict {
+    /// The token that it is about, counted from 1; 0 before the first.
+    at: usize,
+    direct: u32,
+    window: u32,
+    other: u32,
+    counter: u32,
+}
+
+impl Verdict {
+    fn said(&self, bit: u32) -> Said {
+        match bit {
+            bit if self.direct & bit != 0 => Said::Direct,
+            bit if self.counter & bit != 0 => Said::Counter,
+            bit if self.window & bit != 0 => Said::Window,
+            bit if self.other & bit != 0 => Said::Other,
+            _ => Said::Nothing,
+        }
+    }
+}
+
 impl Pass<'_> {
     /// What the words before token `at` say about a value of `class` that begins there.
-    pub(super) fn said(&self, at: usize, class: Class) -> Said {
-        let bit = class.bit();
+    pub(super) fn said(&mut self, at: usize, class: Class) -> Said {
+        if self.verdict.at != at + 1 {
+            self.verdict = self.judge(at);
+        }
+        self.verdict.said(class.bit())
+    }
+
+    fn judge(&self, at: usize) -> Verdict {
+        let mut verdict = Verdict { at: at + 1, ..Verdict::default() };
         let token = self.tokens.get(at);
         let keyed = token.gap & (gap::COLON | gap::EQUALS) != 0;
         if !keyed && token.gap & gap::BREAK != 0 {
-            return Said::Nothing;
+            return verdict;
         }
-        let mut said = Said::Nothing;
         // Where the words before the value begin: phrases in a row (`số CCCD/CMND: …`) all stand right before it.
         let (mut reach, mut edge) = (at, at);
         for met in self.nearby.met.iter().flatten() {
@@ -89,26 +123,29 @@ impl Pass<'_> {
                 continue;
             }
             let direct = self.only_fillers(met.end + 1, edge);
-            if met.phrase.context & bit != 0 {
-                return if direct { Said::Direct } else { keyed_window(keyed, said) };
+            let open = !(verdict.direct | verdict.window | verdict.other | verdict.counter);
+            let context = met.phrase.context & open;
+            match (direct, keyed) {
+                (true, _) => verdict.direct |= met.phrase.context & !(verdict.window | verdict.counter),
+                (false, false) => verdict.window |= context,
+                // A keyed value takes only what its key says.
+                (false, true) => {}
             }
-            if said == Said::Nothing {
-                let counter = met.phrase.is(kind::COUNTER) && met.phrase.context == 0;
-                said = match (counter, direct) {
-                    (true, _) if direct || !keyed => Said::Counter,
-                    (false, true) => Said::Other,
-                    _ => Said::Nothing,
-                };
-                if said == Said::Counter {
-                    return said;
+            let open = !(verdict.direct | verdict.window | verdict.other | verdict.counter);
+            if met.phrase.is(kind::COUNTER) && met.phrase.context == 0 {
+                if direct || !keyed {
+                    verdict.counter |= open;
+                    return verdict;
                 }
+            } else if direct {
+                verdict.other |= open;
             }
             reach = met.end;
             if direct {
                 edge = met.start;
             }
         }
-        said
+        verdict
     }
 
     /// Whether a phrase that ends at `end` can speak for what begins at `at`: near, with no end of line, list or value
@@ -153,15 +190,5 @@ impl Pass<'_> {
     /// Whether a value begins a quoted or keyed text: `ho_ten="…`, `user: …`.
     pub(super) fn is_keyed(&self, at: usize) -> bool {
         self.tokens.get(at).gap & (gap::COLON | gap::EQUALS) != 0
-    }
-}
-
-/// A keyed value takes only what its key says; a word further away counts for less.
-fn keyed_window(keyed: bool, said: Said) -> Said {
-    match (keyed, said) {
-        (true, Said::Other) => Said::Other,
-        (true, _) => Said::Nothing,
-        (false, Said::Counter) => Said::Counter,
-        (false, _) => Said::Window,
     }
 }

@@ -22,6 +22,8 @@ pub(super) mod word {
     pub(in super::super) const PHRASE: u32 = 1 << 7;
     /// A middle word that stands in names alone (`Thị`).
     pub(in super::super) const PROOF: u32 = 1 << 8;
+    /// From this bit on: how many words the longest phrase has that begins with it.
+    pub(in super::super) const COUNT_SHIFT: u32 = 28;
 }
 
 /// What a phrase is.
@@ -131,7 +133,14 @@ impl Lexicon {
     /// Flags of a word without regard to its diacritics.
     #[inline]
     pub(super) fn folded(&self, token: &Token) -> u32 {
-        self.folded.get(&token.hash).copied().unwrap_or(0)
+        token.flags
+    }
+
+    /// Looks every word up, once.
+    pub(super) fn know(&self, tokens: &mut Tokens) {
+        for token in tokens.list.iter_mut().filter(|token| token.is_word()) {
+            token.flags = self.folded.get(&token.hash).copied().unwrap_or(0);
+        }
     }
 
     /// Flags of a word with exactly these diacritics.
@@ -143,9 +152,12 @@ impl Lexicon {
     /// the phrase; one without stands for any.
     pub(super) fn phrase(&self, tokens: &Tokens, at: usize) -> Option<(Phrase, usize)> {
         let first = tokens.get(at);
+        if first.flags & word::PHRASE == 0 {
+            return None;
+        }
         let (mut folded, mut exact, mut marked) = (first.hash, first.exact, first.is_marked());
         let mut found = self.look_up(folded, exact, marked).map(|phrase| (phrase, 1));
-        for more in 1..PHRASE_WORDS_MAX {
+        for more in 1..(first.flags >> word::COUNT_SHIFT) as usize {
             let next = tokens.get(at + more);
             if !next.is_word() || next.gap_len > 1 {
                 break;
@@ -199,8 +211,12 @@ impl Builder<'_> {
             exact = combine(exact, token.exact);
         }
         let lexicon = &mut self.lexicon;
-        *lexicon.folded.entry(first.hash).or_default() |= word::PHRASE;
-        *lexicon.folded.entry(folded).or_default() |= word::PHRASE;
+        let count = list.len() as u32;
+        for (start, count) in [(first.hash, count), (folded, 1)] {
+            let flags = lexicon.folded.entry(start).or_default();
+            let most = (*flags >> word::COUNT_SHIFT).max(count);
+            *flags = *flags & !(u32::MAX << word::COUNT_SHIFT) | word::PHRASE | most << word::COUNT_SHIFT;
+        }
         lexicon.phrases.entry(folded).or_default().merge(phrase);
         lexicon.exact_phrases.entry(exact).or_default().merge(phrase);
     }

@@ -24,7 +24,8 @@ impl Pass<'_> {
         let text = self.tokens.text(token);
         if token.len == 15 && validate::health_insurance(text) {
             let glued = self.glued_before(at) || self.glued_after(at);
-            self.found(Class::HealthInsurance, at, at, if glued { 45 } else { 70 } + self.said(at, Class::HealthInsurance).bonus());
+            let score = if glued { 45 } else { 70 } + self.said(at, Class::HealthInsurance).bonus();
+            self.found(Class::HealthInsurance, at, at, score);
         } else if is_passport(token, text) {
             let said = self.said(at, Class::Passport);
             if matches!(said, Said::Direct | Said::Window) {

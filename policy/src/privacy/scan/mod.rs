@@ -117,6 +117,7 @@ impl Scanner {
             let end = part_end(text, start);
             let part = text.get(start..end).unwrap_or_default();
             memory.tokens.split(&self.folds, part, start as u32);
+            self.lexicon.know(&mut memory.tokens);
             Pass::new(self, text.as_bytes(), &memory.tokens, switches, out).run();
             if out.len() >= SPANS_MAX {
                 resolve::resolve(out);

@@ -1,6 +1,6 @@
 //! The walk over the tokens of one text.
 
-use super::context::Nearby;
+use super::context::{Nearby, Verdict};
 use super::lexicon::{kind, word};
 use super::token::{Token, Tokens, gap};
 use super::{SPANS_MAX, Scanner, Span};
@@ -16,6 +16,7 @@ pub(super) struct Pass<'a> {
     pub(super) tokens: &'a Tokens,
     pub(super) switches: &'a Switches,
     pub(super) nearby: Nearby,
+    pub(super) verdict: Verdict,
     /// The text writes diacritics, so that a word without them has none.
     pub(super) marked: bool,
     /// The token after the last word of a place (`đường`, `trường`): what begins there is named like a person.
@@ -34,9 +35,9 @@ impl<'a> Pass<'a> {
         out: &'a mut Vec<Span>,
     ) -> Self {
         let marked = tokens.list.iter().filter(|token| token.is_marked()).nth(MARKED_LEAST - 1).is_some();
-        let nearby = Nearby::default();
+        let (nearby, verdict) = (Nearby::default(), Verdict::default());
         let not_name = (usize::MAX, 0);
-        Self { scanner, bytes, tokens, switches, nearby, marked, place_next: usize::MAX, not_name, out }
+        Self { scanner, bytes, tokens, switches, nearby, verdict, marked, place_next: usize::MAX, not_name, out }
     }
 
     pub(super) fn run(&mut self) {

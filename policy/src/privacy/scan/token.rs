@@ -57,6 +57,8 @@ pub(super) struct Token {
     pub(super) end: u32,
     /// Where its folded letters begin in [`Tokens::folded`].
     at: u32,
+    /// What the lexicon knows of it, without regard to diacritics.
+    pub(super) flags: u32,
     /// How many characters, at most 65,535.
     pub(super) len: u16,
     /// Bits of [`gap`]: everything that stood between the token before and this one.
@@ -101,10 +103,38 @@ impl Token {
     }
 }
 
+/// Powers of [`BASE`], up to the longest words that phrases have.
+const POWERS: [u64; 32] = {
+    let mut powers = [1; 32];
+    let mut at = 1;
+    while at < 32 {
+        powers[at] = BASE.wrapping_pow(at as u32);
+        at += 1;
+    }
+    powers
+};
+
 /// The hash of two texts written one after the other, `len` being the length of the second.
 pub(super) fn join(first: u64, second: u64, len: u16) -> u64 {
-    first.wrapping_mul(BASE.wrapping_pow(u32::from(len))).wrapping_add(second)
+    let power = POWERS.get(usize::from(len)).copied().unwrap_or_else(|| BASE.wrapping_pow(u32::from(len)));
+    first.wrapping_mul(power).wrapping_add(second)
 }
+
+/// What an ASCII letter or digit adds to the shape of a token; 0 for everything else.
+const SHAPES: [u8; 256] = {
+    let mut shapes = [0; 256];
+    let mut at = 0;
+    while at < 128 {
+        shapes[at] = match at as u8 {
+            b'a'..=b'z' => shape::LOWER,
+            b'A'..=b'Z' => shape::UPPER,
+            b'0'..=b'9' => shape::DIGIT,
+            _ => 0,
+        };
+        at += 1;
+    }
+    shapes
+};
 
 /// The tokens of one text; its buffers are used again for the next.
 #[derive(Debug, Default)]
@@ -149,6 +179,7 @@ impl Tokens {
     pub(super) fn split(&mut self, folds: &Folds, text: &str, offset: u32) {
         self.list.clear();
         self.folded.clear();
+        self.folded.reserve(text.len());
         self.ats.clear();
         self.in_token = false;
         (self.gap, self.gap_len) = (gap::EDGE, 0);
@@ -157,9 +188,10 @@ impl Tokens {
         while let Some(&byte) = bytes.get(at) {
             let position = offset + at as u32;
             match byte {
-                b'a'..=b'z' => self.letter(byte, 0, 0, false, position, 1),
-                b'A'..=b'Z' => self.letter(byte | 0x20, 0, 0, true, position, 1),
-                b'0'..=b'9' => self.digit(byte, position, 1),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
+                    at += self.run(bytes.get(at..).unwrap_or_default(), position);
+                    continue;
+                }
                 b'\\' | b'%' => at += self.escaped(folds, bytes, at, position),
                 0..=127 => self.sign(byte, position),
                 _ => {
@@ -173,6 +205,41 @@ impl Tokens {
         }
         self.close();
         self.last_gap = self.gap | gap::EDGE;
+    }
+
+    /// Letters and digits of ASCII in a row; how many.
+    #[inline]
+    fn run(&mut self, bytes: &[u8], position: u32) -> usize {
+        if self.in_token && self.small_before() && bytes.first().is_some_and(u8::is_ascii_uppercase) {
+            self.close();
+        }
+        if !self.in_token {
+            self.start(position);
+            if bytes.first().is_some_and(u8::is_ascii_uppercase) {
+                self.open.shape |= shape::FIRST_UPPER;
+            }
+        }
+        let (mut hash, mut seen) = (self.open.hash, self.open.shape);
+        let mut count = 0;
+        for &byte in bytes {
+            let shape = SHAPES.get(usize::from(byte)).copied().unwrap_or(0);
+            let camel = shape == shape::UPPER && seen & (shape::LOWER | shape::DIGIT) == shape::LOWER;
+            if shape == 0 || camel {
+                break;
+            }
+            seen |= shape;
+            hash = hash.wrapping_mul(BASE).wrapping_add(u64::from(byte | 0x20));
+            count += 1;
+        }
+        let open = &mut self.open;
+        if open.exact != 0 {
+            open.exact = join(open.exact, 0, count as u16);
+        }
+        (open.hash, open.shape) = (hash, seen);
+        open.len = open.len.saturating_add(u16::try_from(count).unwrap_or(u16::MAX));
+        open.end = position + count as u32;
+        self.folded.extend(bytes.get(..count).unwrap_or_default().iter().map(|byte| byte | 0x20));
+        count
     }
 
     /// A `\` or `%`, with what it stands for; how many bytes more than one were read.
@@ -229,7 +296,7 @@ impl Tokens {
         open.tone |= tone;
         let letter = u64::from(base);
         open.hash = open.hash.wrapping_mul(BASE).wrapping_add(letter);
-        open.exact = open.exact.wrapping_mul(BASE).wrapping_add(letter | u64::from(quality) << 8);
+        open.exact = open.exact.wrapping_mul(BASE).wrapping_add(u64::from(quality) << 8);
         open.len = open.len.saturating_add(1);
         open.end = position + len;
         self.folded.push(base);
@@ -249,7 +316,7 @@ impl Tokens {
         open.shape |= shape::DIGIT;
         let letter = u64::from(digit);
         open.hash = open.hash.wrapping_mul(BASE).wrapping_add(letter);
-        open.exact = open.exact.wrapping_mul(BASE).wrapping_add(letter);
+        open.exact = open.exact.wrapping_mul(BASE);
         open.len = open.len.saturating_add(1);
         open.end = position + len;
         self.folded.push(digit);
@@ -306,7 +373,8 @@ impl Tokens {
     fn close(&mut self) {
         if self.in_token {
             self.in_token = false;
-            self.open.exact = finish(self.open.exact, self.open.tone);
+            // Until here `exact` holds what the qualities add to the hash of the bare letters.
+            self.open.exact = finish(self.open.hash.wrapping_add(self.open.exact), self.open.tone);
             self.list.push(self.open);
         }
     }

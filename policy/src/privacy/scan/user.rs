@@ -34,7 +34,12 @@ impl Pass<'_> {
     /// The value behind a context word of accounts (`user=`, `tài khoản`), when it looks like one.
     pub(super) fn user_after_context(&mut self, at: usize) {
         let token = self.tokens.get(at);
-        if token.len < 2 || self.said(at, Class::UserName) != Said::Direct {
+        // `user_agent`, `user.target` are one word.
+        let part = token.gap & !(gap::UNDER | gap::DOT | gap::DASH) == 0;
+        if token.len < 2 || part || !self.nearby.may(Class::UserName.bit(), at) {
+            return;
+        }
+        if self.said(at, Class::UserName) != Said::Direct {
             return;
         }
         if self.is_keyed(at) || self.looks_like_account(at) {
@@ -46,7 +51,7 @@ impl Pass<'_> {
     fn looks_like_account(&self, at: usize) -> bool {
         let token = self.tokens.get(at);
         let (after, len) = self.tokens.gap(at + 1);
-        let joined = len == 1 && after & gap::EDGE == 0 && after & !(gap::DOT | gap::UNDER | gap::DASH) == 0;
+        let joined = len == 1 && after & gap::EDGE == 0 && after & !(gap::DOT | gap::UNDER) == 0;
         let shaped = joined || token.is_mixed() || self.is_no_syllable(at) || self.acts(at);
         !token.is_marked() && shaped && token.shape & shape::LOWER != 0
     }
@@ -90,10 +95,10 @@ impl Pass<'_> {
 
     /// A word of ordinary language, that no account is called.
     fn is_plain(&self, token: &Token) -> bool {
-        const WORDS: [&[u8]; 34] = [
+        const WORDS: [&[u8]; 40] = [
             b"is", b"not", b"from", b"has", b"was", b"the", b"and", b"for", b"with", b"by", b"does", b"in", b"on", b"at",
             b"to", b"of", b"logged", b"session", b"name", b"id", b"login", b"account", b"failed", b"unknown", b"locked",
-            b"invalid", b"illegal", b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
+            b"invalid", b"illegal", b"authentication", b"disconnected", b"error", b"success", b"attempt", b"request", b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
         ];
         let text = self.tokens.text(token);
         token.is_marked()

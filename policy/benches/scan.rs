@@ -1,0 +1,72 @@
+//! Megabytes a second of the scanner: 500-byte Vietnamese events, with every class on and with numbers and e-mail only.
+
+#[path = "../examples/labelled/set/mod.rs"]
+#[expect(dead_code, reason = "the bench needs the lines and not their labels")]
+mod set;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use policy::privacy::{Class, Memory, PrivacyText, Scanner, parse};
+
+/// Bytes of one event.
+const EVENT_BYTES: usize = 500;
+/// Events of one round: more than a cache of branches remembers.
+const EVENTS: usize = 2_000;
+
+/// Classes that digits and `@` find.
+const NUMBERS: [Class; 9] = [
+    Class::CitizenId,
+    Class::OldCitizenId,
+    Class::TaxCode,
+    Class::Phone,
+    Class::Email,
+    Class::SocialInsurance,
+    Class::HealthInsurance,
+    Class::BankAccount,
+    Class::Card,
+];
+
+/// Lines of the labelled set, joined to events of about [`EVENT_BYTES`].
+fn events() -> Vec<String> {
+    let mut lines = set::lines(set::SEED, EVENTS * 8).filter(|line| line.form == set::Form::Nfc);
+    let mut events = Vec::with_capacity(EVENTS);
+    while events.len() < EVENTS {
+        let mut event = String::new();
+        while event.len() < EVENT_BYTES {
+            let Some(line) = lines.next() else { return events };
+            event.push_str(&line.text);
+            event.push(' ');
+        }
+        while event.len() > EVENT_BYTES {
+            event.pop();
+        }
+        events.push(event);
+    }
+    events
+}
+
+fn scan(criterion: &mut Criterion) {
+    let Ok(rules) = parse(&PrivacyText::embedded()) else { return };
+    let scanner = Scanner::new(rules, 2026);
+    let all = scanner.rules().default_switches();
+    let events = events();
+    let bytes: usize = events.iter().map(String::len).sum();
+    let (mut memory, mut spans) = (Memory::default(), Vec::new());
+    let mut group = criterion.benchmark_group("scan");
+    group.throughput(Throughput::Bytes(bytes as u64));
+    for (name, switches) in [("all_classes", all), ("numbers_and_email", all.only(&NUMBERS))] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for event in &events {
+                    let _ = black_box(scanner.scan(black_box(event), &switches, &mut memory, &mut spans));
+                }
+                spans.len()
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scan);
+criterion_main!(benches);
