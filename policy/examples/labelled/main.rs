@@ -18,8 +18,7 @@ fn main() -> std::io::Result<()> {
             .map(|label| serde_json::json!({"start": label.start, "end": label.end, "class": label.class.as_str()}))
             .collect();
         let form = line.form.as_str();
-        let object =
-            serde_json::json!({"text": line.text, "labels": labels, "form": form, "held_out": line.held_out});
+        let object = serde_json::json!({"text": line.text, "labels": labels, "form": form, "held_out": line.held_out});
         writeln!(out, "{object}")?;
     }
     out.flush()

@@ -91,7 +91,13 @@ fn decoy(random: &mut Random, kind: &str) -> String {
             random.below(60)
         ),
         "version" => format!("{}.{}.{}", random.below(20), random.below(40), random.below(999)),
-        "build" => format!("{}.{}.{}.{}", random.below(11), random.below(10), random.between(10_000, 30_000), random.below(5_000)),
+        "build" => format!(
+            "{}.{}.{}.{}",
+            random.below(11),
+            random.below(10),
+            random.between(10_000, 30_000),
+            random.below(5_000)
+        ),
         "coord" => format!("10.{}, 106.{}", random.digits(6), random.digits(6)),
         "amount" => format!("{}.{}.000", random.between(1, 999), random.digits(3)),
         "money" => (random.between(10, 9_999) * 100_000).to_string(),
@@ -104,11 +110,23 @@ fn decoy(random: &mut Random, kind: &str) -> String {
         "web_ip" => format!("203.0.113.{}", random.between(1, 254)),
         "host" => format!("hcm-{}-{:02}", random.pick(&["web", "db", "app", "gw", "fw"]), random.between(1, 40)),
         "service" => {
-            let known = ["root", "SYSTEM", "www-data", "postgres", "svc_backup", "svc-lgsp", "nginx", "administrator", "daemon"];
+            let known = [
+                "root",
+                "SYSTEM",
+                "www-data",
+                "postgres",
+                "svc_backup",
+                "svc-lgsp",
+                "nginx",
+                "administrator",
+                "daemon",
+            ];
             (*random.pick(&known)).to_owned()
         }
         "machine" => format!("HCM-PC{:03}$", random.between(1, 400)),
-        "noreply" => (*random.pick(&["noreply@hcm.gov.vn", "no-reply@dichvucong.gov.vn", "postmaster@hcm.gov.vn"])).to_owned(),
+        "noreply" => {
+            (*random.pick(&["noreply@hcm.gov.vn", "no-reply@dichvucong.gov.vn", "postmaster@hcm.gov.vn"])).to_owned()
+        }
         "place" => places::place(random),
         "sku" => format!("{}{}-{}", random.between(10, 99), random.pick(&["A", "KX", "ZT"]), random.digits(3)),
         "path" => format!("/var/log/{}/{}.log", random.pick(&["nginx", "app", "lgsp"]), random.digits(8)),
@@ -120,8 +138,7 @@ const PROVINCES: [u64; 14] = [79, 79, 79, 79, 79, 1, 31, 48, 75, 74, 80, 82, 92,
 
 fn citizen_id(random: &mut Random) -> String {
     let (province, sex) = (*random.pick(&PROVINCES), random.below(2));
-    let (century, year) =
-        if random.below(6) == 0 { (2, random.below(19)) } else { (0, random.between(40, 99)) };
+    let (century, year) = if random.below(6) == 0 { (2, random.below(19)) } else { (0, random.between(40, 99)) };
     let digits = format!("{province:03}{}{year:02}{}", century + sex, random.digits(6));
     if random.below(12) == 0 { grouped(&digits, &[3, 3, 3, 3], " ") } else { digits }
 }
@@ -156,7 +173,8 @@ fn phone(random: &mut Random) -> String {
             _ => format!("028.{}", grouped(&digits, &[4, 4], ".")),
         };
     }
-    let prefix = random.pick(&["90", "91", "93", "97", "98", "96", "86", "32", "38", "70", "77", "79", "81", "85", "56", "58"]);
+    let prefix =
+        random.pick(&["90", "91", "93", "97", "98", "96", "86", "32", "38", "70", "77", "79", "81", "85", "56", "58"]);
     let digits = format!("{prefix}{}", random.digits(7));
     match random.below(8) {
         0 => format!("+84{digits}"),
@@ -170,8 +188,15 @@ fn phone(random: &mut Random) -> String {
 
 fn email(random: &mut Random) -> String {
     let account = people::account(random);
-    let domain =
-        random.pick(&["hcm.gov.vn", "tphcm.gov.vn", "gmail.com", "yahoo.com.vn", "vnpt.vn", "q1.hcm.gov.vn", "student.hcmut.edu.vn"]);
+    let domain = random.pick(&[
+        "hcm.gov.vn",
+        "tphcm.gov.vn",
+        "gmail.com",
+        "yahoo.com.vn",
+        "vnpt.vn",
+        "q1.hcm.gov.vn",
+        "student.hcmut.edu.vn",
+    ]);
     format!("{account}@{domain}")
 }
 
@@ -242,7 +267,15 @@ fn citizen_address(random: &mut Random) -> String {
         1 => format!("171.{}.{third}.{fourth}", random.between(224, 255)),
         2 => format!("42.{}.{third}.{fourth}", random.between(112, 119)),
         3 => format!("2402:800:{}:{}::{}", random.hex(4), random.hex(3), random.hex(2)),
-        _ => format!("2001:ee0:{}:{}:{}:{}:{}:{}", random.hex(4), random.hex(4), random.hex(4), random.hex(4), random.hex(4), random.hex(4)),
+        _ => format!(
+            "2001:ee0:{}:{}:{}:{}:{}:{}",
+            random.hex(4),
+            random.hex(4),
+            random.hex(4),
+            random.hex(4),
+            random.hex(4),
+            random.hex(4)
+        ),
     }
 }
 

@@ -69,7 +69,8 @@ fn classes(file: &Part<'_>, faults: &mut Faults) -> Vec<ClassRule> {
             Some("basic") | None => Sensitivity::Basic,
             Some(other) => {
                 let near = suggestion(other, &["basic", "sensitive"]);
-                faults.add(&entry.place, format_args!("`sensitivity: {other}` is neither `basic` nor `sensitive`{near}"));
+                faults
+                    .add(&entry.place, format_args!("`sensitivity: {other}` is neither `basic` nor `sensitive`{near}"));
                 Sensitivity::Sensitive
             }
         };
@@ -145,7 +146,10 @@ fn networks(file: &Part<'_>, key: &str, faults: &mut Faults) -> Vec<IpNet> {
         match text.parse::<IpNet>() {
             Ok(network) => networks.push(network.trunc()),
             Err(_) => {
-                faults.add(&file.place, format_args!("`{key}`: `{text}` is no network (write `10.0.0.0/8`, `2001:db8::/32`)"));
+                faults.add(
+                    &file.place,
+                    format_args!("`{key}`: `{text}` is no network (write `10.0.0.0/8`, `2001:db8::/32`)"),
+                );
             }
         }
     }

@@ -121,7 +121,10 @@ impl<'a> Part<'a> {
                 Some(word) if (1..=128).contains(&word.len()) && word.trim() == word => words.push(word.to_owned()),
                 Some(word) => {
                     let shown: String = word.chars().take(48).collect();
-                    faults.add(&self.place, format_args!("`{key}`: `{shown}` is not 1 to 128 bytes without outer spaces"));
+                    faults.add(
+                        &self.place,
+                        format_args!("`{key}`: `{shown}` is not 1 to 128 bytes without outer spaces"),
+                    );
                 }
                 None => faults.add(&self.place, format_args!("`{key}`: an entry is not a text; write it in quotes")),
             }

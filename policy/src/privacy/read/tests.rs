@@ -44,10 +44,19 @@ fn dangerous_or_broken_entries_are_refused() {
     for (expected, found) in [
         ("a pattern of stars alone", faults(|text| text.exempt = text.exempt.replacen("  - root\n", "  - \"*\"\n", 1))),
         ("is no network", faults(|text| text.exempt = text.exempt.replacen("1.52.0.0/14", "1.52.0.0/40", 1))),
-        ("`phone` is missing", faults(|text| text.classes = text.classes.replacen("  phone:\n    sens", "  phon:\n    sens", 1))),
-        ("unknown key `phon` (did you mean `phone`?)", faults(|text| text.classes = text.classes.replacen("  phone:\n    sens", "  phon:\n    sens", 1))),
+        (
+            "`phone` is missing",
+            faults(|text| text.classes = text.classes.replacen("  phone:\n    sens", "  phon:\n    sens", 1)),
+        ),
+        (
+            "unknown key `phon` (did you mean `phone`?)",
+            faults(|text| text.classes = text.classes.replacen("  phone:\n    sens", "  phon:\n    sens", 1)),
+        ),
         ("is not a mapping of keys", faults(|text| text.sources = "- a".to_owned())),
-        ("neither `true` nor `false`", faults(|text| text.classes = text.classes.replacen("threshold: 50", "scan: maybe", 1))),
+        (
+            "neither `true` nor `false`",
+            faults(|text| text.classes = text.classes.replacen("threshold: 50", "scan: maybe", 1)),
+        ),
         ("bytes; at most", faults(|text| text.words = " ".repeat(FILE_BYTES_MAX + 1))),
     ] {
         assert!(found.iter().any(|fault| fault.contains(expected)), "{expected} not in {found:#?}");

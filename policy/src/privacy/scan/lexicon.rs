@@ -224,8 +224,7 @@ impl Builder<'_> {
 
 /// Every syllable that Vietnamese spelling allows, without diacritics.
 fn syllables(mut each: impl FnMut(&str)) {
-    const ONSETS: &str =
-        " b c ch d g gh gi h k kh l m n ng ngh nh p ph qu r s t th tr v x";
+    const ONSETS: &str = " b c ch d g gh gi h k kh l m n ng ngh nh p ph qu r s t th tr v x";
     const RIMES: &str = "a ac ach ai am an ang anh ao ap at au ay e ec ech em en eng enh eo ep et eu i ia ich iec iem \
         ien ieng iep iet ieu im in inh ip it iu o oa oac oach oai oam oan oang oanh oao oap oat oay oc oe oem oen oeo \
         oet oi om on ong ooc oong op ot u ua uan uang uat uay uc ue uech uen uenh uet ui um un ung uo uoc uoi uom uon \

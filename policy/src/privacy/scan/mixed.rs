@@ -107,7 +107,8 @@ impl Pass<'_> {
     /// The digits of a plate: `12345`, `1234` or `123.45`; the last token, and 2 for the form with a dot.
     fn plate_number(&self, at: usize) -> Option<(usize, i32)> {
         let first = self.tokens.get(at);
-        let near = first.gap_len == 1 && (first.single(gap::DASH) || first.single(gap::SPACE) || first.single(gap::DOT));
+        let near =
+            first.gap_len == 1 && (first.single(gap::DASH) || first.single(gap::SPACE) || first.single(gap::DOT));
         if !first.is_number() || !near {
             return None;
         }

@@ -58,7 +58,8 @@ impl Pass<'_> {
         if !known && said != Said::Direct {
             return None;
         }
-        let (len, score) = (2..=run.len).map(|len| (len, self.name_score(&run, len))).max_by_key(|best| (best.1, best.0))?;
+        let (len, score) =
+            (2..=run.len).map(|len| (len, self.name_score(&run, len))).max_by_key(|best| (best.1, best.0))?;
         let score = score + self.name_surroundings(&run, len, said);
         self.found(Class::PersonName, at, at + len - 1, score).then_some(at + len)
     }

@@ -71,8 +71,7 @@ impl Pass<'_> {
                 return after;
             }
         }
-        let mut group =
-            Group { digits: [0; DIGITS_MAX], len: 0, parts: [0; GROUPS_MAX], count: 0, separator: 0 };
+        let mut group = Group { digits: [0; DIGITS_MAX], len: 0, parts: [0; GROUPS_MAX], count: 0, separator: 0 };
         if usize::from(token.len) > DIGITS_MAX || !group.add(self.tokens.text(token)) {
             return at + 1;
         }

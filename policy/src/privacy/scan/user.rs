@@ -85,7 +85,12 @@ impl Pass<'_> {
         let bytes = self.bytes.get(token.start as usize..end.end as usize).unwrap_or_default();
         let Ok(account) = std::str::from_utf8(bytes) else { return };
         let only_digits = (first..=last).all(|place| self.tokens.get(place).is_number());
-        if mailbox || machine || only_digits || account.len() > ACCOUNT_BYTES_MAX || first == last && self.is_plain(&token) {
+        if mailbox
+            || machine
+            || only_digits
+            || account.len() > ACCOUNT_BYTES_MAX
+            || first == last && self.is_plain(&token)
+        {
             return;
         }
         if self.scanner.rules.is_person_account(account) {
@@ -96,14 +101,49 @@ impl Pass<'_> {
     /// A word of ordinary language, that no account is called.
     fn is_plain(&self, token: &Token) -> bool {
         const WORDS: [&[u8]; 40] = [
-            b"is", b"not", b"from", b"has", b"was", b"the", b"and", b"for", b"with", b"by", b"does", b"in", b"on", b"at",
-            b"to", b"of", b"logged", b"session", b"name", b"id", b"login", b"account", b"failed", b"unknown", b"locked",
-            b"invalid", b"illegal", b"authentication", b"disconnected", b"error", b"success", b"attempt", b"request", b"agent", b"group", b"password", b"database", b"via", b"true", b"false",
+            b"is",
+            b"not",
+            b"from",
+            b"has",
+            b"was",
+            b"the",
+            b"and",
+            b"for",
+            b"with",
+            b"by",
+            b"does",
+            b"in",
+            b"on",
+            b"at",
+            b"to",
+            b"of",
+            b"logged",
+            b"session",
+            b"name",
+            b"id",
+            b"login",
+            b"account",
+            b"failed",
+            b"unknown",
+            b"locked",
+            b"invalid",
+            b"illegal",
+            b"authentication",
+            b"disconnected",
+            b"error",
+            b"success",
+            b"attempt",
+            b"request",
+            b"agent",
+            b"group",
+            b"password",
+            b"database",
+            b"via",
+            b"true",
+            b"false",
         ];
         let text = self.tokens.text(token);
-        token.is_marked()
-            || WORDS.contains(&text)
-            || self.marked && self.scanner.lexicon.exact(token) & word::STOP != 0
+        token.is_marked() || WORDS.contains(&text) || self.marked && self.scanner.lexicon.exact(token) & word::STOP != 0
     }
 
     /// The first token after `DOMAIN\`.
@@ -118,7 +158,10 @@ impl Pass<'_> {
         while last + 1 < at + PARTS_MAX {
             let next = self.tokens.get(last + 1);
             let escaped = next.gap == gap::BACKSLASH && next.gap_len == 2;
-            if next.gap & gap::EDGE != 0 || next.gap_len > 1 && !(escaped && signs & gap::BACKSLASH != 0) || next.gap & !signs != 0 {
+            if next.gap & gap::EDGE != 0
+                || next.gap_len > 1 && !(escaped && signs & gap::BACKSLASH != 0)
+                || next.gap & !signs != 0
+            {
                 break;
             }
             last += 1;
