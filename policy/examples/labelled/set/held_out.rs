@@ -1,4 +1,6 @@
 //! The templates that were held back: the scanner's words and scores were not chosen on them.
+//!
+//! A template that a change was made for moves to `shapes.rs`, and a new one takes its place here.
 
 /// A third of the set.
 pub const TEMPLATES: &[&str] = &[
@@ -36,4 +38,19 @@ pub const TEMPLATES: &[&str] = &[
     "Report for {name}, national id {cccd}, mailed to {email}",
     "Passport {passport} scanned at gate {num}, device {mac}, sequence {num9}",
     "Release {build} deployed to {host} at {iso}, ticket {num9}, commit {hash}",
+    // written after the scanner, and run once before anything was changed
+    r#"{{"citizen":{{"fullName":"{name}","idCard":"{cccd}","contact":{{"tel":"{phone}","mail":"{email}"}},"etag":"{hash}"}"#,
+    r#"{{"requester":{{"ten":"{name}"},"vehicle":{{"plate":"{plate}"},"fine":{money},"receipt":"{order}","at":"{iso}"}"#,
+    r#"{{"TenBenhNhan":"{name}","MaTheBHYT":"{bhyt}","SoBenhAn":"{mrn}","ChiSo":"{version}","LanKham":{num}}"#,
+    "<165>{keep_host} mail: status=sent to=<{email}> relay=10.0.0.5 size={num9} msgid={uuid}",
+    "<30>{keep_host} hostapd: wlan0: STA {mac} IEEE 802.11: authenticated",
+    "level=warn msg=\"otp mismatch\" msisdn={phone} attempts={num} device_id={imei} trace_id={hash}",
+    "UPDATE nop_thue SET ma_so_thue='{mst}', nguoi_nop='{name}', so_tai_khoan='{bank}' WHERE so_phieu={num12}",
+    "GET /api/v2/cong-dan/{cccd}?fields=hoTen HTTP/1.1 200 {num} {ip} {hash}",
+    "#Kính gửi ông {name}, hồ sơ của ông đã được chuyển đến {place}; mọi thắc mắc xin gọi {phone}.",
+    "#Theo phản ánh của bà {name} (SĐT {phone}), nước ngập tại {place} từ ngày {date}.",
+    "#Đối tượng {name}, sinh ngày {date}, hộ khẩu thường trú: {address}.",
+    "#Cấp hộ chiếu {passport} cho {name}; số CMND cũ {cmnd}.",
+    "#Cập nhật thửa {parcel} tờ bản đồ {sheet}, biến động ngày {date}, mã lỗi {num}.",
+    "#Quẹt thẻ {card} tại máy {num}, số tiền {amount} đồng, mã chuẩn chi {num9}.",
 ];

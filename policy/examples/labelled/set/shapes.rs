@@ -30,6 +30,7 @@ pub const TEMPLATES: &[&str] = &[
     "<134>1 {iso} {keep_host} sshd {num} - - Failed password for invalid user {user} from {ip} port {port} ssh2",
     "<86>{keep_host} sshd[{num}]: Accepted publickey for {user} from {lan_ip} port {port} ssh2: RSA SHA256:{hash}",
     "<86>{keep_host} sshd[{num}]: pam_unix(sshd:session): session opened for user {keep_service} by (uid=0)",
+    "<86>{keep_host} su: (to {keep_service}) {user} on pts/0",
     "<13>{keep_host} CRON[{num}]: ({keep_service}) CMD (/usr/lib/sa/sa1 {num} {num})",
     "<30>{keep_host} dhcpd: DHCPACK on {lan_ip} to {mac} via eth{num}",
     "<38>{keep_host} kernel: nf_conntrack: table full, dropping packet id={num9} hash={hash}",

@@ -10,7 +10,7 @@ const DOMAIN_MAX: usize = 255;
 impl Pass<'_> {
     /// Widens every `@` of the text to an address where one stands.
     pub(super) fn emails(&mut self) {
-        for &(at, _) in &self.tokens.ats {
+        for &at in &self.tokens.ats {
             self.email(at as usize);
         }
     }

@@ -37,6 +37,7 @@ impl Pass<'_> {
         }
         if self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
+            self.user_before_terminal(at);
         }
         at + 1
     }

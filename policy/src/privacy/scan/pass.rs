@@ -75,6 +75,7 @@ impl<'a> Pass<'a> {
         }
         if next == at + 1 && self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
+            self.user_before_terminal(at);
         }
         next
     }

@@ -44,6 +44,33 @@ pub(super) mod shape {
 /// Multiplier of the hashes; odd, so that no letter is lost.
 pub(super) const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
+/// The gap that an ASCII sign makes.
+const SIGNS: [u16; 256] = {
+    let mut signs = [gap::OTHER; 256];
+    let mut at = 0;
+    while at < 128 {
+        signs[at] = match at as u8 {
+            b' ' => gap::SPACE,
+            b',' => gap::COMMA,
+            b':' | b'>' => gap::COLON,
+            b'=' => gap::EQUALS,
+            b'"' | b'\'' | b'`' => gap::QUOTE,
+            b'\n' | b'\r' | b'\t' | b';' | b'|' | b'&' | b'{' | b'}' | b'<' | b'[' | b']' => gap::BREAK,
+            b'.' => gap::DOT,
+            b'-' => gap::DASH,
+            b'/' => gap::SLASH,
+            b'_' => gap::UNDER,
+            b'+' => gap::PLUS,
+            b'(' | b')' => gap::PAREN,
+            b'\\' => gap::BACKSLASH,
+            b'@' => gap::AT,
+            _ => gap::OTHER,
+        };
+        at += 1;
+    }
+    signs
+};
+
 /// A run of letters and digits.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Token {
@@ -142,8 +169,8 @@ pub(super) struct Tokens {
     pub(super) list: Vec<Token>,
     /// The folded letters and digits of all tokens, in ASCII; `?` for letters of other alphabets.
     folded: Vec<u8>,
-    /// For every `@`: its byte and how many tokens came before it.
-    pub(super) ats: Vec<(u32, u32)>,
+    /// Where every `@` stands.
+    pub(super) ats: Vec<u32>,
     /// The gap after the last token.
     pub(super) last_gap: u16,
     open: Token,
@@ -324,28 +351,10 @@ impl Tokens {
 
     #[inline]
     fn sign(&mut self, byte: u8, position: u32) {
-        let bits = match byte {
-            b' ' => gap::SPACE,
-            b',' => gap::COMMA,
-            b':' | b'>' => gap::COLON,
-            b'=' => gap::EQUALS,
-            b'"' | b'\'' | b'`' => gap::QUOTE,
-            b'\n' | b'\r' | b'\t' | b';' | b'|' | b'&' | b'{' | b'}' | b'<' | b'[' | b']' => gap::BREAK,
-            b'.' => gap::DOT,
-            b'-' => gap::DASH,
-            b'/' => gap::SLASH,
-            b'_' => gap::UNDER,
-            b'+' => gap::PLUS,
-            b'(' | b')' => gap::PAREN,
-            b'\\' => gap::BACKSLASH,
-            b'@' => {
-                self.close();
-                self.ats.push((position, self.list.len() as u32));
-                gap::AT
-            }
-            _ => gap::OTHER,
-        };
-        self.between(bits);
+        if byte == b'@' {
+            self.ats.push(position);
+        }
+        self.between(SIGNS.get(usize::from(byte)).copied().unwrap_or(gap::OTHER));
     }
 
     #[inline]

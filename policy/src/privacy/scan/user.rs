@@ -47,6 +47,30 @@ impl Pass<'_> {
         }
     }
 
+    /// `su: (to root) lan on pts/0`: the terminal behind it tells an account.
+    pub(super) fn user_before_terminal(&mut self, at: usize) {
+        let (on, terminal) = (self.tokens.get(at + 1), self.tokens.get(at + 2));
+        if on.len == 2 && self.tokens.text(&on) == b"on" && on.single(gap::SPACE) {
+            let text = self.tokens.text(&terminal);
+            if text.starts_with(b"pts") || text.starts_with(b"tty") {
+                let first = self.joined_before(at);
+                self.account(first, 62);
+            }
+        }
+    }
+
+    /// The first token of those that hang together with the one at `at`: `lan` of `lan.nguyen`.
+    fn joined_before(&self, at: usize) -> usize {
+        let mut first = at;
+        while first + PARTS_MAX > at && self.tokens.get(first).gap_len == 1 {
+            if self.tokens.get(first).gap & !(gap::DOT | gap::UNDER | gap::DASH) != 0 {
+                break;
+            }
+            first = first.saturating_sub(1);
+        }
+        first
+    }
+
     /// `lan.nguyen`, `lan_nt`, `lan01`: what no word of a sentence looks like.
     fn looks_like_account(&self, at: usize) -> bool {
         let token = self.tokens.get(at);
