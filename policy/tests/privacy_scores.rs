@@ -3,6 +3,15 @@
 //! A finding counts only with the right class and exactly the right bytes. The table stands in `PRIVACY.md`, which
 //! this test writes (`METROSOC_UPDATE_DOCS=1`) and keeps true.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test that fails says so by panicking"
+)]
+
 #[path = "../examples/labelled/set/mod.rs"]
 mod set;
 

@@ -2,6 +2,12 @@
 //!
 //! `cargo run -p policy --example labelled -- [LINES] [SEED]`. Every person and number in it is invented.
 
+#[expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "it makes test data: a broken template stops it"
+)]
 mod set;
 
 use std::io::Write;
@@ -18,7 +24,7 @@ fn main() -> std::io::Result<()> {
             .map(|label| serde_json::json!({"start": label.start, "end": label.end, "class": label.class.as_str()}))
             .collect();
         let form = line.form.as_str();
-        let object = serde_json::json!({"text": line.text, "labels": labels, "form": form, "held_out": line.held_out});
+        let object = serde_json::json!({"text": line.text, "labels": labels, "form": form, "held_out": line.held_out, "template": line.template});
         writeln!(out, "{object}")?;
     }
     out.flush()

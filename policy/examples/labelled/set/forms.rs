@@ -5,7 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// How letters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
+pub(crate) enum Form {
     /// Composed.
     Nfc,
     /// Decomposed.
@@ -20,10 +20,10 @@ pub enum Form {
 
 impl Form {
     /// Every form.
-    pub const ALL: [Self; 5] = [Self::Nfc, Self::Nfd, Self::Upper, Self::Plain, Self::Escaped];
+    pub(crate) const ALL: [Self; 5] = [Self::Nfc, Self::Nfd, Self::Upper, Self::Plain, Self::Escaped];
 
     /// Its name.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Nfc => "NFC",
             Self::Nfd => "NFD",
@@ -34,7 +34,7 @@ impl Form {
     }
 
     /// A text in this form; only where `raise` is set are capitals written.
-    pub fn write(self, text: &str, raise: bool) -> String {
+    pub(crate) fn write(self, text: &str, raise: bool) -> String {
         match self {
             Self::Nfd => text.nfd().collect(),
             Self::Upper if raise => text.to_uppercase(),

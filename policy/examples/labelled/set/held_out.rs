@@ -3,7 +3,7 @@
 //! A template that a change was made for moves to `shapes.rs`, and a new one takes its place here.
 
 /// A third of the set.
-pub const TEMPLATES: &[&str] = &[
+pub(crate) const TEMPLATES: &[&str] = &[
     r#"{{"@timestamp":"{iso}","applicant":"{name}","nationalId":"{cccd}","mobile":"{phone}","span_id":"{hash}","duration":{num9}}"#,
     r#"{{"nguoi_nop":"{name}","dia_chi":"{address}","so_dien_thoai":"{phone}","ma_ho_so":"{num12}"}"#,
     r#"{{"invoice_number":"{num9}","card_number":"{card}","cardHolder":"{name}","nonce":"{hash}","seq":{epochms}}"#,

@@ -6,7 +6,7 @@
 
 mod forms;
 mod held_out;
-pub mod people;
+pub(crate) mod people;
 mod places;
 mod random;
 mod shapes;
@@ -14,42 +14,42 @@ mod values;
 
 use policy::privacy::Class;
 
-pub use forms::Form;
+pub(crate) use forms::Form;
 use random::Random;
 
 /// Lines of the set that the documentation gives figures of.
-pub const LINES: usize = 24_000;
+pub(crate) const LINES: usize = 24_000;
 /// Its seed.
-pub const SEED: u64 = 20_260_101;
+pub(crate) const SEED: u64 = 20_260_101;
 
 /// Where a personal value stands in a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Label {
+pub(crate) struct Label {
     /// Its first byte.
-    pub start: usize,
+    pub(crate) start: usize,
     /// The byte after its last.
-    pub end: usize,
+    pub(crate) end: usize,
     /// What it is.
-    pub class: Class,
+    pub(crate) class: Class,
 }
 
 /// One line.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub(crate) struct Line {
     /// The text.
-    pub text: String,
+    pub(crate) text: String,
     /// Every personal value in it, in order.
-    pub labels: Vec<Label>,
+    pub(crate) labels: Vec<Label>,
     /// How its letters are written.
-    pub form: Form,
+    pub(crate) form: Form,
     /// From a template that was held back.
-    pub held_out: bool,
+    pub(crate) held_out: bool,
     /// The template, for whoever looks for the reason of a miss.
-    pub template: &'static str,
+    pub(crate) template: &'static str,
 }
 
 /// So many lines; the same seed gives the same ones.
-pub fn lines(seed: u64, count: usize) -> impl Iterator<Item = Line> {
+pub(crate) fn lines(seed: u64, count: usize) -> impl Iterator<Item = Line> {
     let mut random = Random::new(seed);
     (0..count).map(move |number| line(&mut random, number))
 }

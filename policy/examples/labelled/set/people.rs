@@ -173,7 +173,7 @@ const GIVEN_MEN: [&str; 60] = [
 ];
 
 /// A name.
-pub fn name(random: &mut Random) -> String {
+pub(crate) fn name(random: &mut Random) -> String {
     let family = family(random);
     let woman = random.below(2) == 0;
     let (middles, givens): (&[&str], &[&str]) =
@@ -198,7 +198,7 @@ fn family(random: &mut Random) -> &'static str {
 }
 
 /// An account as offices make them: `lan.nguyen`, `nvan`, `lannt2`, `an_le90`.
-pub fn account(random: &mut Random) -> String {
+pub(crate) fn account(random: &mut Random) -> String {
     let folded = super::forms::Form::Plain.write(&name(random), false).to_lowercase();
     let words: Vec<&str> = folded.split(' ').collect();
     let (family, given) = (words[0], words[words.len() - 1]);

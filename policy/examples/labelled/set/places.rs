@@ -73,7 +73,7 @@ fn house(random: &mut Random) -> String {
 }
 
 /// An address of a house.
-pub fn address(random: &mut Random) -> String {
+pub(crate) fn address(random: &mut Random) -> String {
     let (house, street) = (house(random), random.pick(&STREETS));
     let (number, ward) = (random.between(1, 17), random.pick(&WARDS));
     let (district, count) = (random.pick(&DISTRICTS), random.between(1, 12));
@@ -94,7 +94,7 @@ pub fn address(random: &mut Random) -> String {
 }
 
 /// A place that is named like a person, or a body: no personal data.
-pub fn place(random: &mut Random) -> String {
+pub(crate) fn place(random: &mut Random) -> String {
     let (street, ward) = (*random.pick(&STREETS), *random.pick(&WARDS));
     match random.below(8) {
         0 => format!("đường {street}"),

@@ -1,7 +1,7 @@
 //! The templates that the scanner's words and scores were chosen on. `#` begins a sentence, `{{` is a brace.
 
 /// Two thirds of the set.
-pub const TEMPLATES: &[&str] = &[
+pub(crate) const TEMPLATES: &[&str] = &[
     // JSON of applications and of the LGSP gateway
     r#"{{"time":"{iso}","api":"/citizen/lookup","cccd":"{cccd}","ho_ten":"{name}","sdt":"{phone}","status":200}"#,
     r#"{{"level":"info","msg":"profile updated","fullName":"{name}","email":"{email}","phoneNumber":"{phone}","traceId":"{hash}"}"#,

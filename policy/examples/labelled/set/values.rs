@@ -6,7 +6,7 @@ use super::random::Random;
 use super::{people, places};
 
 /// A value of a kind that templates name, and its class; decoys have none.
-pub fn value(random: &mut Random, kind: &str) -> (String, Option<Class>) {
+pub(crate) fn value(random: &mut Random, kind: &str) -> (String, Option<Class>) {
     match personal(random, kind) {
         Some((value, class)) => (value, Some(class)),
         None => (decoy(random, kind.strip_prefix("keep_").unwrap_or(kind)), None),

@@ -156,10 +156,10 @@ impl Pass<'_> {
         if is_short_unit(&token, self.tokens.text(&token)) {
             return Some(Part::Unit(place + 1));
         }
-        if let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, place) {
-            if let Some(part) = self.marked_part(place, phrase, count) {
-                return Some(part);
-            }
+        if let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, place)
+            && let Some(part) = self.marked_part(place, phrase, count)
+        {
+            return Some(part);
         }
         if free && token.is_number() {
             return None;
@@ -201,10 +201,10 @@ impl Pass<'_> {
     /// `3`, `12A`, `số 5`, `45/12`; the token after it.
     fn numbered(&self, at: usize) -> Option<usize> {
         let mut place = at;
-        if let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, at) {
-            if phrase.is(kind::HOUSE) {
-                place += count;
-            }
+        if let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, at)
+            && phrase.is(kind::HOUSE)
+        {
+            place += count;
         }
         if !is_house(&self.tokens.get(place)) || place > at && !self.spaced(place) {
             return None;
@@ -228,7 +228,7 @@ impl Pass<'_> {
         while place <= at + max {
             let token = self.tokens.get(place);
             let joined = place == at || token.single(gap::SPACE);
-            if !joined || !(token.is_word() && token.is_capital()) || token.len > 8 {
+            if !(joined && token.is_word() && token.is_capital()) || token.len > 8 {
                 // In capitals a comma ends a name, not a word that may be in one.
                 let (bits, _) = self.tokens.gap(place);
                 let whole = !upper || bits & (gap::COMMA | gap::QUOTE | gap::BREAK | gap::EDGE | gap::DOT) != 0;

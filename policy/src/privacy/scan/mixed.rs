@@ -8,18 +8,19 @@ use crate::privacy::{Class, validate};
 impl Pass<'_> {
     /// A token of letters and digits. The next token.
     pub(super) fn mixed(&mut self, at: usize, token: &Token) -> usize {
-        if token.len <= 4 {
-            if let Some(after) = self.hexadecimal(at, token) {
-                return after;
-            }
+        if token.len <= 4
+            && let Some(after) = self.hexadecimal(at, token)
+        {
+            return after;
         }
         if let Some(after) = self.plate(at, token) {
             return after;
         }
-        if token.len <= 6 && self.switches.is_on(Class::Address) {
-            if let Some(after) = self.address(at) {
-                return after;
-            }
+        if token.len <= 6
+            && self.switches.is_on(Class::Address)
+            && let Some(after) = self.address(at)
+        {
+            return after;
         }
         let text = self.tokens.text(token);
         if token.len == 15 && validate::health_insurance(text) {

@@ -27,10 +27,11 @@ impl Pass<'_> {
         if len == 0 || len > 2 || after & !(gap::COLON | gap::DASH) != 0 || !self.is_hex(token) {
             return None;
         }
-        if token.len == 2 && len == 1 {
-            if let Some(after) = self.mac(at, after) {
-                return Some(after);
-            }
+        if token.len == 2
+            && len == 1
+            && let Some(after) = self.mac(at, after)
+        {
+            return Some(after);
         }
         if after == gap::COLON { self.ipv6(at, token) } else { None }
     }

@@ -56,28 +56,29 @@ impl Group {
 impl Pass<'_> {
     /// Digits: tries every grouping. The next token.
     pub(super) fn number(&mut self, at: usize, token: &Token) -> usize {
-        if token.len <= 4 {
-            if let Some(after) = self.network(at, token) {
-                return after;
-            }
+        if token.len <= 4
+            && let Some(after) = self.network(at, token)
+        {
+            return after;
         }
-        if token.len <= 2 {
-            if let Some(after) = self.plate(at, token) {
-                return after;
-            }
+        if token.len <= 2
+            && let Some(after) = self.plate(at, token)
+        {
+            return after;
         }
-        if token.len <= 5 && self.switches.is_on(Class::Address) {
-            if let Some(after) = self.address(at) {
-                return after;
-            }
+        if token.len <= 5
+            && self.switches.is_on(Class::Address)
+            && let Some(after) = self.address(at)
+        {
+            return after;
         }
         let mut group = Group { digits: [0; DIGITS_MAX], len: 0, parts: [0; GROUPS_MAX], count: 0, separator: 0 };
         if usize::from(token.len) > DIGITS_MAX || !group.add(self.tokens.text(token)) {
             return at + 1;
         }
         let mut after = at + 1;
-        if group.len >= 8 && self.try_group(at, at, &group) {
-            after = at + 1;
+        if group.len >= 8 {
+            self.try_group(at, at, &group);
         }
         for place in at + 1..at + GROUPS_MAX {
             let next = self.tokens.get(place);

@@ -65,10 +65,11 @@ impl<'a> Pass<'a> {
         if flags & word::PHRASE != 0 {
             next = self.phrase(at, next);
         }
-        if next == at + 1 && self.switches.is_on(Class::PersonName) {
-            if let Some(after) = self.name(at, flags) {
-                return after;
-            }
+        if next == at + 1
+            && self.switches.is_on(Class::PersonName)
+            && let Some(after) = self.name(at, flags)
+        {
+            return after;
         }
         if token.len <= 4 {
             self.hexadecimal(at, token);
@@ -86,10 +87,11 @@ impl<'a> Pass<'a> {
         if count == 1 && phrase.is(kind::MARKED) && self.marked && !self.is_written_like(at) {
             return next;
         }
-        if phrase.is(kind::HAMLET | kind::HOUSE | kind::STREET) && self.switches.is_on(Class::Address) {
-            if let Some(after) = self.address(at) {
-                return after;
-            }
+        if phrase.is(kind::HAMLET | kind::HOUSE | kind::STREET)
+            && self.switches.is_on(Class::Address)
+            && let Some(after) = self.address(at)
+        {
+            return after;
         }
         if phrase.is(kind::NOT_NAME) {
             self.not_name = (at, count);

@@ -45,6 +45,7 @@ pub(super) mod shape {
 pub(super) const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The gap that an ASCII sign makes.
+#[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
 const SIGNS: [u16; 256] = {
     let mut signs = [gap::OTHER; 256];
     let mut at = 0;
@@ -131,6 +132,7 @@ impl Token {
 }
 
 /// Powers of [`BASE`], up to the longest words that phrases have.
+#[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
 const POWERS: [u64; 32] = {
     let mut powers = [1; 32];
     let mut at = 1;
@@ -148,6 +150,7 @@ pub(super) fn join(first: u64, second: u64, len: u16) -> u64 {
 }
 
 /// What an ASCII letter or digit adds to the shape of a token; 0 for everything else.
+#[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
 const SHAPES: [u8; 256] = {
     let mut shapes = [0; 256];
     let mut at = 0;
