@@ -33,16 +33,32 @@ const NUMBERS: [Class; 9] = [
     Class::Card,
 ];
 
+/// How many personal values events hold.
+#[derive(Debug, Clone, Copy)]
+enum Density {
+    /// Records of people end to end: seven values in an event.
+    Full,
+    /// One line about a person among lines about machines: two values in an event.
+    Usual,
+}
+
 /// Lines of the labelled set, joined to events of about [`EVENT_BYTES`].
-fn events() -> Vec<String> {
-    let mut lines = set::lines(set::SEED, EVENTS * 8).filter(|line| line.form == set::Form::Nfc);
-    let mut events = Vec::with_capacity(EVENTS);
+fn events(density: Density) -> Vec<String> {
+    let mut lines = set::lines(set::SEED, EVENTS * 60).filter(|line| line.form == set::Form::Nfc);
+    let (mut events, mut machines) = (Vec::with_capacity(EVENTS), Vec::<String>::new());
     while events.len() < EVENTS {
         let mut event = String::new();
         while event.len() < EVENT_BYTES {
             let Some(line) = lines.next() else { return events };
-            event.push_str(&line.text);
-            event.push(' ');
+            match density {
+                Density::Usual if line.labels.is_empty() => machines.push(line.text),
+                Density::Usual if event.is_empty() => {
+                    event.push_str(&line.text);
+                    machines.drain(..).for_each(|line| event.extend([" ", line.as_str()]));
+                }
+                Density::Usual => {}
+                Density::Full => event.extend([line.text.as_str(), " "]),
+            }
         }
         while event.len() > EVENT_BYTES {
             event.pop();
@@ -56,20 +72,21 @@ fn scan(criterion: &mut Criterion) {
     let Ok(rules) = parse(&PrivacyText::embedded()) else { return };
     let scanner = Scanner::new(rules, 2026);
     let all = scanner.rules().default_switches();
-    let events = events();
-    let bytes: usize = events.iter().map(String::len).sum();
     let (mut memory, mut spans) = (Memory::default(), Vec::new());
     let mut group = criterion.benchmark_group("scan");
-    group.throughput(Throughput::Bytes(bytes as u64));
-    for (name, switches) in [("all_classes", all), ("numbers_and_email", all.only(&NUMBERS))] {
-        group.bench_function(name, |bencher| {
-            bencher.iter(|| {
-                for event in &events {
-                    let _ = black_box(scanner.scan(black_box(event), &switches, &mut memory, &mut spans));
-                }
-                spans.len()
+    for (density, events) in [("usual", events(Density::Usual)), ("full", events(Density::Full))] {
+        let bytes: usize = events.iter().map(String::len).sum();
+        group.throughput(Throughput::BytesDecimal(bytes as u64));
+        for (name, switches) in [("all_classes", all), ("numbers_and_email", all.only(&NUMBERS))] {
+            group.bench_function(format!("{density}/{name}"), |bencher| {
+                bencher.iter(|| {
+                    for event in &events {
+                        let _ = black_box(scanner.scan(black_box(event), &switches, &mut memory, &mut spans));
+                    }
+                    spans.len()
+                });
             });
-        });
+        }
     }
     group.finish();
 }

@@ -8,6 +8,7 @@ mod ledger;
 mod output;
 mod pki;
 mod policy;
+mod privacy;
 mod respond;
 mod rules;
 mod search;
@@ -74,6 +75,9 @@ enum Command {
     /// Who may see what
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Where personal values stand in a file, offline
+    #[command(subcommand)]
+    Privacy(privacy::Command),
     /// Access requests (not built yet)
     Request(Rest),
     /// Turn a pseudonym back into its value (not built yet)
@@ -133,6 +137,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Config(command) => config::run(command, &context),
         Command::Rules(command) => rules::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
+        Command::Privacy(command) => privacy::run(command, &context),
         Command::Request(_) => Err(Failure::not_built("metrosoc request").into()),
         Command::Reveal(_) => Err(Failure::not_built("metrosoc reveal").into()),
         Command::Shred(_) => Err(Failure::not_built("metrosoc shred").into()),

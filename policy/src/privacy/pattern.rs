@@ -1,5 +1,7 @@
 //! Words in which `*` stands for anything.
 
+use std::collections::HashSet;
+
 /// A word in lower case in which `*` stands for any characters, also none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
@@ -31,6 +33,42 @@ impl Pattern {
         }
         let Some(end) = rest.len().checked_sub(last.len()) else { return false };
         rest.get(end..).is_some_and(|end| end.eq_ignore_ascii_case(last.as_bytes()))
+    }
+}
+
+/// Many patterns: those without a star are looked up, the others are tried.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Patterns {
+    whole: HashSet<Vec<u8>>,
+    starred: Vec<Pattern>,
+}
+
+/// Longest word without a star.
+const WHOLE_BYTES_MAX: usize = 128;
+
+impl Patterns {
+    pub(super) fn add(&mut self, pattern: Pattern) {
+        match pattern.parts.as_slice() {
+            [whole] => {
+                self.whole.insert(whole.to_ascii_lowercase().into_bytes());
+            }
+            _ => self.starred.push(pattern),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.whole.len() + self.starred.len()
+    }
+
+    /// Whether one of them fits; ASCII letters without regard to case.
+    pub(super) fn matches(&self, word: &str) -> bool {
+        let mut small = [0; WHOLE_BYTES_MAX];
+        let known = small.get_mut(..word.len()).is_some_and(|small| {
+            small.copy_from_slice(word.as_bytes());
+            small.make_ascii_lowercase();
+            self.whole.contains(&*small)
+        });
+        known || self.starred.iter().any(|pattern| pattern.matches(word))
     }
 }
 
@@ -66,6 +104,9 @@ mod tests {
             ("*", "", true),
         ] {
             assert_eq!(Pattern::new(pattern).matches(word), expected, "{pattern} {word}");
+            let mut patterns = Patterns::default();
+            patterns.add(Pattern::new(pattern));
+            assert_eq!(patterns.matches(word), expected, "{pattern} {word}");
         }
     }
 }

@@ -2,25 +2,26 @@
 
 use policy::privacy::Class;
 
+use super::people::{self, Lists};
+use super::places;
 use super::random::Random;
-use super::{people, places};
 
 /// A value of a kind that templates name, and its class; decoys have none.
-pub(crate) fn value(random: &mut Random, kind: &str) -> (String, Option<Class>) {
-    match personal(random, kind) {
+pub(crate) fn value(random: &mut Random, kind: &str, people: &Lists) -> (String, Option<Class>) {
+    match personal(random, kind, people) {
         Some((value, class)) => (value, Some(class)),
         None => (decoy(random, kind.strip_prefix("keep_").unwrap_or(kind)), None),
     }
 }
 
-fn personal(random: &mut Random, kind: &str) -> Option<(String, Class)> {
+fn personal(random: &mut Random, kind: &str, people: &Lists) -> Option<(String, Class)> {
     Some(match kind {
-        "name" => (people::name(random), Class::PersonName),
+        "name" => (people::name(random, people), Class::PersonName),
         "cccd" => (citizen_id(random), Class::CitizenId),
         "cmnd" => (old_citizen_id(random), Class::OldCitizenId),
         "mst" => (tax_code(random), Class::TaxCode),
         "phone" => (phone(random), Class::Phone),
-        "email" => (email(random), Class::Email),
+        "email" => (email(random, people), Class::Email),
         "address" => (places::address(random), Class::Address),
         "plate" => (plate(random), Class::Plate),
         "passport" => {
@@ -40,7 +41,7 @@ fn personal(random: &mut Random, kind: &str) -> Option<(String, Class)> {
             let series = random.pick(&["BX", "CA", "DB", "CH", "BN"]);
             (format!("{series} {}", random.digits(6)), Class::LandRecord)
         }
-        "user" => (people::account(random), Class::UserName),
+        "user" => (people::account(random, people), Class::UserName),
         "ip" => (citizen_address(random), Class::IpAddress),
         "imei" => (imei(random), Class::DeviceId),
         "mac" => {
@@ -186,8 +187,8 @@ fn phone(random: &mut Random) -> String {
     }
 }
 
-fn email(random: &mut Random) -> String {
-    let account = people::account(random);
+fn email(random: &mut Random, people: &Lists) -> String {
+    let account = people::account(random, people);
     let domain = random.pick(&[
         "hcm.gov.vn",
         "tphcm.gov.vn",

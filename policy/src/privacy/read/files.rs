@@ -1,10 +1,10 @@
-//! The five files, one function each.
+//! The five files, one function each: each adds to rules that there are already.
 
 use ipnet::IpNet;
 use serde_norway::Mapping;
 
-use super::reader::{Faults, Part, document, suggestion};
-use super::{ClassRule, FILE_BYTES_MAX, PrivacyFaults, PrivacyRules, PrivacyText, Sensitivity, Switches, Words};
+use super::reader::{Fault, Faults, Part, document, suggestion};
+use super::{ClassRule, FILE_BYTES_MAX, PrivacyFaults, PrivacyRules, PrivacyText, Sensitivity, SourceRule};
 use crate::privacy::Class;
 use crate::privacy::fields::FieldTable;
 use crate::privacy::pattern::Pattern;
@@ -17,200 +17,255 @@ const CONTEXT_MAX: usize = 500;
 const PATTERNS_MAX: usize = 2_000;
 /// Most networks: each is tried.
 const NETWORKS_MAX: usize = 500;
-/// Most sources.
+/// Most sources, and most datasets with fields of their own.
 const SOURCES_MAX: usize = 1_000;
 
-/// Reads the five files.
+/// Reads the five files whole.
 ///
 /// # Errors
 /// [`PrivacyFaults`] with every fault of all files: unknown keys and classes, missing ones, numbers out of bounds,
 /// words that are no words, networks that are no networks, a field in two classes.
 pub fn parse(text: &PrivacyText) -> Result<PrivacyRules, PrivacyFaults> {
-    let mut faults = Faults::default();
-    let mut load = |file: &str, text: &str| document(file, text, FILE_BYTES_MAX, &mut faults);
-    let classes_map = load("classes.yml", &text.classes);
-    let words_map = load("words.yml", &text.words);
-    let exempt_map = load("exempt.yml", &text.exempt);
-    let sources_map = load("sources.yml", &text.sources);
-    let fields_map = load("fields.yml", &text.fields);
-    let file = Part::new("classes.yml", &classes_map);
-    file.only(&["version", "counter_context", "fillers", "classes"], &mut faults);
-    let mut rules = PrivacyRules {
-        classes: classes(&file, &mut faults),
-        counter_context: file.words("counter_context", CONTEXT_MAX, &mut faults),
-        fillers: file.words("fillers", CONTEXT_MAX, &mut faults),
-        words: words(&words_map, &mut faults),
-        accounts: Vec::new(),
-        mailboxes: Vec::new(),
-        citizen_networks: Vec::new(),
-        other_networks: Vec::new(),
-        sources: Vec::new(),
-        fields: fields(&fields_map, &mut faults),
-    };
-    exempt(&exempt_map, &mut rules, &mut faults);
-    sources(&sources_map, &mut rules, &mut faults);
+    let (mut rules, mut faults) = (PrivacyRules::empty(), Faults::default());
+    for (file, text) in text.files() {
+        let Some(map) = document(file, text, FILE_BYTES_MAX, &mut faults) else { continue };
+        complete(&Part::new(file, text, &map), file, &mut faults);
+        apply(&mut rules, file, text, &map, &mut faults);
+    }
     let faults = faults.into_list();
     if faults.is_empty() { Ok(rules) } else { Err(PrivacyFaults { faults }) }
+}
+
+/// Adds one file of an operator to rules; what is refused is told, the rest is taken.
+pub(super) fn overlay(rules: &mut PrivacyRules, file: &str, text: &str) -> Vec<Fault> {
+    let mut faults = Faults::default();
+    if let Some(map) = document(file, text, FILE_BYTES_MAX, &mut faults) {
+        apply(rules, file, text, &map, &mut faults);
+    }
+    faults.into_list()
+}
+
+/// What the files that come with it must have, and those of an operator need not.
+fn complete(file: &Part<'_>, name: &str, faults: &mut Faults) {
+    let needed: &[&str] = match name {
+        "classes.yml" | "fields.yml" => &["classes"],
+        "words.yml" => &["names", "addresses"],
+        _ => &[],
+    };
+    for key in needed.iter().filter(|key| !file.has(key)) {
+        file.fault(format_args!("`{key}` is missing"), faults);
+    }
+    if name == "classes.yml"
+        && let Some(classes) = file.part("classes", &mut Faults::default())
+    {
+        for class in class_names().iter().filter(|class| !classes.has(class)) {
+            classes.fault(format_args!("`{class}` is missing"), faults);
+        }
+    }
+}
+
+fn apply(rules: &mut PrivacyRules, file: &str, text: &str, map: &Mapping, faults: &mut Faults) {
+    let part = Part::new(file, text, map);
+    match file {
+        "classes.yml" => classes(&part, rules, faults),
+        "words.yml" => words(&part, rules, faults),
+        "exempt.yml" => exempt(&part, rules, faults),
+        "sources.yml" => sources(&part, rules, faults),
+        "fields.yml" => fields(&part, rules, faults),
+        _ => part.fault("is not a file of privacy rules", faults),
+    }
 }
 
 fn class_names() -> [&'static str; Class::ALL.len()] {
     Class::ALL.map(Class::as_str)
 }
 
-fn classes(file: &Part<'_>, faults: &mut Faults) -> Vec<ClassRule> {
-    let Some(part) = file.part("classes", faults) else { return Vec::new() };
+fn classes(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
+    file.only(&["version", "counter_context", "fillers", "classes"], faults);
+    rules.counter_context.extend(file.words("counter_context", CONTEXT_MAX, faults));
+    rules.fillers.extend(file.words("fillers", CONTEXT_MAX, faults));
+    let Some(part) = file.part("classes", faults) else { return };
     part.only(&class_names(), faults);
-    let mut rules = Vec::new();
-    for class in Class::ALL {
-        let Some(entry) = part.part(class.as_str(), faults) else { continue };
-        entry.only(&["sensitivity", "threshold", "scan", "context", "lead", "allow"], faults);
-        let sensitivity = match entry.word("sensitivity", faults) {
-            Some("sensitive") => Sensitivity::Sensitive,
-            Some("basic") | None => Sensitivity::Basic,
+    for rule in &mut rules.classes {
+        if let Some(entry) = part.part(rule.class.as_str(), faults) {
+            class(&entry, rule, faults);
+        }
+    }
+}
+
+fn class(entry: &Part<'_>, rule: &mut ClassRule, faults: &mut Faults) {
+    entry.only(&["sensitivity", "threshold", "scan", "context", "lead", "allow"], faults);
+    if entry.has("sensitivity") {
+        match entry.word("sensitivity", faults) {
+            Some("sensitive") => rule.sensitivity = Sensitivity::Sensitive,
+            Some("basic") => rule.sensitivity = Sensitivity::Basic,
             Some(other) => {
                 let near = suggestion(other, &["basic", "sensitive"]);
-                faults
-                    .add(&entry.place, format_args!("`sensitivity: {other}` is neither `basic` nor `sensitive`{near}"));
-                Sensitivity::Sensitive
+                let reason = format_args!("`sensitivity: {other}` is neither `basic` nor `sensitive`{near}");
+                entry.fault_at(other, reason, faults);
             }
-        };
-        rules.push(ClassRule {
-            class,
-            sensitivity,
-            threshold: entry.number("threshold", 50, (1, 100), faults),
-            scan: entry.truth("scan", true, faults),
-            context: entry.words("context", CONTEXT_MAX, faults),
-            lead: entry.words("lead", CONTEXT_MAX, faults),
-            allow: entry.words("allow", CONTEXT_MAX, faults),
-        });
+            None => {}
+        }
     }
-    rules
+    rule.threshold = entry.number("threshold", (1, 100), faults).unwrap_or(rule.threshold);
+    rule.scan = entry.truth("scan", faults).unwrap_or(rule.scan);
+    rule.context.extend(entry.words("context", CONTEXT_MAX, faults));
+    rule.lead.extend(entry.words("lead", CONTEXT_MAX, faults));
+    rule.allow.extend(entry.words("allow", CONTEXT_MAX, faults));
 }
 
-fn words(map: &Mapping, faults: &mut Faults) -> Words {
-    let file = Part::new("words.yml", map);
+fn words(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
     file.only(&["version", "names", "addresses"], faults);
-    let mut words = Words::default();
-    if let Some(names) = file.part("names", faults) {
-        let mut known = vec![];
-        for (key, list) in [
-            ("family_common", &mut words.family_common),
-            ("family", &mut words.family),
-            ("middle_proof", &mut words.middle_proof),
-            ("middle_sure", &mut words.middle_sure),
-            ("middle", &mut words.middle),
-            ("given", &mut words.given),
-            ("stop", &mut words.stop),
-            ("not_names", &mut words.not_names),
-            ("place_before", &mut words.place_before),
-        ] {
-            *list = names.words(key, WORDS_MAX, faults);
-            known.push(key);
-        }
-        names.only(&known, faults);
-    }
-    if let Some(addresses) = file.part("addresses", faults) {
-        let mut known = vec![];
-        for (key, list) in [
-            ("house", &mut words.house),
-            ("street", &mut words.street),
-            ("hamlet", &mut words.hamlet),
-            ("unit", &mut words.unit),
-            ("city", &mut words.city),
-        ] {
-            *list = addresses.words(key, WORDS_MAX, faults);
-            known.push(key);
-        }
-        addresses.only(&known, faults);
-    }
-    words
+    let words = &mut rules.words;
+    let names = [
+        ("family_common", &mut words.family_common),
+        ("family", &mut words.family),
+        ("middle_proof", &mut words.middle_proof),
+        ("middle_sure", &mut words.middle_sure),
+        ("middle", &mut words.middle),
+        ("given", &mut words.given),
+        ("stop", &mut words.stop),
+        ("not_names", &mut words.not_names),
+        ("place_before", &mut words.place_before),
+    ];
+    lists(file, "names", names, faults);
+    let addresses = [
+        ("house", &mut words.house),
+        ("street", &mut words.street),
+        ("hamlet", &mut words.hamlet),
+        ("unit", &mut words.unit),
+        ("city", &mut words.city),
+    ];
+    lists(file, "addresses", addresses, faults);
 }
 
-fn exempt(map: &Mapping, rules: &mut PrivacyRules, faults: &mut Faults) {
-    let file = Part::new("exempt.yml", map);
+fn lists<const N: usize>(
+    file: &Part<'_>,
+    key: &str,
+    lists: [(&'static str, &mut Vec<String>); N],
+    faults: &mut Faults,
+) {
+    let Some(part) = file.part(key, faults) else { return };
+    part.only(&lists.each_ref().map(|(key, _)| *key), faults);
+    for (key, list) in lists {
+        list.extend(part.words(key, WORDS_MAX, faults));
+    }
+}
+
+fn exempt(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
     file.only(&["version", "accounts", "mailboxes", "citizen_networks", "other_networks"], faults);
-    rules.accounts = file.words("accounts", PATTERNS_MAX, faults).iter().map(|text| Pattern::new(text)).collect();
-    rules.mailboxes = file.words("mailboxes", PATTERNS_MAX, faults).iter().map(|text| Pattern::new(text)).collect();
-    for (what, patterns) in [("accounts", &rules.accounts), ("mailboxes", &rules.mailboxes)] {
-        if patterns.iter().any(Pattern::matches_all) {
-            faults.add(&file.place, format_args!("`{what}`: a pattern of stars alone would let everybody through"));
+    for (key, patterns) in [("accounts", &mut rules.accounts), ("mailboxes", &mut rules.mailboxes)] {
+        for text in file.words(key, PATTERNS_MAX, faults) {
+            let pattern = Pattern::new(&text);
+            if pattern.matches_all() {
+                let reason = format_args!("`{key}`: a pattern of stars alone would let everybody through");
+                file.fault_at(&text, reason, faults);
+            } else if patterns.len() < PATTERNS_MAX {
+                patterns.add(pattern);
+            } else {
+                file.fault_at(&text, format_args!("`{key}`: more than {PATTERNS_MAX} patterns"), faults);
+            }
         }
     }
-    rules.citizen_networks = networks(&file, "citizen_networks", faults);
-    rules.other_networks = networks(&file, "other_networks", faults);
+    for (key, networks) in
+        [("citizen_networks", &mut rules.citizen_networks), ("other_networks", &mut rules.other_networks)]
+    {
+        if file.has(key)
+            && let Some(list) = read_networks(file, key, faults)
+        {
+            *networks = list;
+        }
+    }
 }
 
-fn networks(file: &Part<'_>, key: &str, faults: &mut Faults) -> Vec<IpNet> {
+/// The networks of a list, which take the place of those before; `None` when there are some and none can be read.
+fn read_networks(file: &Part<'_>, key: &str, faults: &mut Faults) -> Option<Vec<IpNet>> {
     let mut networks = Vec::new();
-    for text in file.words(key, NETWORKS_MAX, faults) {
+    let texts = file.words(key, NETWORKS_MAX, faults);
+    for text in &texts {
         match text.parse::<IpNet>() {
             Ok(network) => networks.push(network.trunc()),
             Err(_) => {
-                faults.add(
-                    &file.place,
-                    format_args!("`{key}`: `{text}` is no network (write `10.0.0.0/8`, `2001:db8::/32`)"),
-                );
+                let reason = format_args!("`{key}`: `{text}` is no network (write `10.0.0.0/8`, `2001:db8::/32`)");
+                file.fault_at(text, reason, faults);
             }
         }
     }
-    networks
+    (!networks.is_empty() || texts.is_empty()).then_some(networks)
 }
 
-fn sources(map: &Mapping, rules: &mut PrivacyRules, faults: &mut Faults) {
-    let file = Part::new("sources.yml", map);
+fn sources(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
     file.only(&["version", "sources"], faults);
+    let mut added = Vec::new();
     for entry in file.parts("sources", SOURCES_MAX, faults) {
         entry.only(&["dataset", "off", "thresholds"], faults);
         let Some(dataset) = entry.word("dataset", faults) else { continue };
-        let mut switches = rules.default_switches();
+        let mut rule = SourceRule { dataset: Pattern::new(dataset), off: 0, thresholds: [None; Class::ALL.len()] };
         for name in entry.words("off", Class::ALL.len(), faults) {
             match Class::parse(&name) {
-                Some(class) => switches.on &= !class.bit(),
+                Some(class) => rule.off |= class.bit(),
                 None => unknown_class(&entry, &name, faults),
             }
         }
-        if entry.has("thresholds") {
-            thresholds(&entry, &mut switches, faults);
+        if entry.has("thresholds")
+            && let Some(part) = entry.part("thresholds", faults)
+        {
+            thresholds(&part, &mut rule, faults);
         }
-        rules.sources.push((Pattern::new(dataset), switches));
+        added.push(rule);
     }
+    // The first that fits counts: an operator's come before those that were there.
+    added.append(&mut rules.sources);
+    rules.sources = added;
 }
 
-fn thresholds(entry: &Part<'_>, switches: &mut Switches, faults: &mut Faults) {
-    let Some(part) = entry.part("thresholds", faults) else { return };
+fn thresholds(part: &Part<'_>, rule: &mut SourceRule, faults: &mut Faults) {
     for name in part.keys() {
-        let Some(class) = Class::parse(name) else {
-            unknown_class(&part, name, faults);
-            continue;
-        };
-        let number = part.number(name, 50, (1, 100), faults);
-        if let Some(threshold) = switches.thresholds.get_mut(class.index()) {
-            *threshold = number;
+        match Class::parse(name) {
+            Some(class) => {
+                if let Some(threshold) = rule.thresholds.get_mut(class.index()) {
+                    *threshold = part.number(name, (1, 100), faults);
+                }
+            }
+            None => unknown_class(part, name, faults),
         }
     }
 }
 
 fn unknown_class(part: &Part<'_>, name: &str, faults: &mut Faults) {
-    faults.add(&part.place, format_args!("unknown class `{name}`{}", suggestion(name, &class_names())));
+    part.fault_at(name, format_args!("unknown class `{name}`{}", suggestion(name, &class_names())), faults);
 }
 
-fn fields(map: &Mapping, faults: &mut Faults) -> FieldTable {
-    let file = Part::new("fields.yml", map);
-    file.only(&["version", "classes", "clear"], faults);
+fn fields(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
+    file.only(&["version", "classes", "clear", "datasets"], faults);
+    rules.fields.put(table(file, faults));
+    let mut datasets = Vec::new();
+    for entry in file.parts("datasets", SOURCES_MAX, faults) {
+        entry.only(&["dataset", "classes", "clear"], faults);
+        if let Some(dataset) = entry.word("dataset", faults) {
+            datasets.push((Pattern::new(dataset), table(&entry, faults)));
+        }
+    }
+    datasets.append(&mut rules.dataset_fields);
+    rules.dataset_fields = datasets;
+}
+
+/// The fields of `classes` and `clear`; a field that stands there twice keeps what was said of it first.
+fn table(entry: &Part<'_>, faults: &mut Faults) -> FieldTable {
     let mut table = FieldTable::default();
-    if let Some(part) = file.part("classes", faults) {
+    if let Some(part) = entry.part("classes", faults) {
         part.only(&class_names(), faults);
         for class in Class::ALL {
             for field in part.words(class.as_str(), WORDS_MAX, faults) {
                 if let Err(reason) = table.add(&field, Some(class)) {
-                    faults.add(&part.place, reason);
+                    part.fault_at_last(&field, reason, faults);
                 }
             }
         }
     }
-    for field in file.words("clear", WORDS_MAX, faults) {
+    for field in entry.words("clear", WORDS_MAX, faults) {
         if let Err(reason) = table.add(&field, None) {
-            faults.add(&file.place, reason);
+            entry.fault_at_last(&field, reason, faults);
         }
     }
     table

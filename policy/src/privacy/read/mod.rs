@@ -1,23 +1,27 @@
 //! `rules/privacy/`: read, checked and compiled.
 
 mod files;
+mod lines;
 mod reader;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::io::Read as _;
 use std::path::Path;
 
 use ipnet::IpNet;
 
 use super::Class;
-use super::fields::FieldTable;
-use super::pattern::Pattern;
+use super::fields::{FieldKind, FieldTable};
+use super::pattern::{Pattern, Patterns};
 
 pub use files::parse;
+pub use reader::Fault;
 
 /// Most bytes of one file.
 pub(super) const FILE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Most entries of an operator's directory that are looked at.
+const ENTRIES_MAX: usize = 1_000;
 /// Names of the five files.
 pub const FILES: [&str; 5] = ["classes.yml", "words.yml", "exempt.yml", "sources.yml", "fields.yml"];
 
@@ -38,10 +42,10 @@ pub struct PrivacyText {
 
 /// Files that cannot be used, with everything that is wrong with them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the privacy rules cannot be used: {}", faults.join("; "))]
+#[error("the privacy rules cannot be used: {}", faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("; "))]
 pub struct PrivacyFaults {
-    /// One sentence each, beginning with the file.
-    pub faults: Vec<String>,
+    /// What is wrong, with file and line.
+    pub faults: Vec<Fault>,
 }
 
 /// How much a class says about a person (Law 91/2025/QH15 knows these two kinds).
@@ -91,6 +95,16 @@ pub(super) struct Words {
     pub(super) city: Vec<String>,
 }
 
+/// An entry of `sources.yml`.
+#[derive(Debug, Clone)]
+pub(super) struct SourceRule {
+    dataset: Pattern,
+    /// Classes that are not looked for.
+    off: u32,
+    /// Other thresholds than those of `classes.yml`.
+    thresholds: [Option<u8>; Class::ALL.len()],
+}
+
 /// What is looked for in the text of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Switches {
@@ -122,12 +136,13 @@ pub struct PrivacyRules {
     pub(super) counter_context: Vec<String>,
     pub(super) fillers: Vec<String>,
     pub(super) words: Words,
-    pub(super) accounts: Vec<Pattern>,
-    pub(super) mailboxes: Vec<Pattern>,
+    pub(super) accounts: Patterns,
+    pub(super) mailboxes: Patterns,
     pub(super) citizen_networks: Vec<IpNet>,
     pub(super) other_networks: Vec<IpNet>,
-    pub(super) sources: Vec<(Pattern, Switches)>,
+    pub(super) sources: Vec<SourceRule>,
     pub(super) fields: FieldTable,
+    pub(super) dataset_fields: Vec<(Pattern, FieldTable)>,
 }
 
 impl PrivacyText {
@@ -142,36 +157,100 @@ impl PrivacyText {
         }
     }
 
-    /// The five files of a directory; all must be there.
-    ///
-    /// # Errors
-    /// [`PrivacyFaults`] names every file that cannot be read.
-    pub fn directory(directory: &Path) -> Result<Self, PrivacyFaults> {
-        let mut faults = Vec::new();
-        let mut texts: HashMap<&str, String> = HashMap::new();
-        for file in FILES {
-            match std::fs::read_to_string(directory.join(file)) {
-                Ok(text) => {
-                    texts.insert(file, text);
-                }
-                Err(error) => faults.push(format!("{file}: could not be read ({error})")),
-            }
-        }
-        if !faults.is_empty() {
-            return Err(PrivacyFaults { faults });
-        }
-        let mut take = |file| texts.remove(file).unwrap_or_default();
-        Ok(Self {
-            classes: take("classes.yml"),
-            words: take("words.yml"),
-            exempt: take("exempt.yml"),
-            sources: take("sources.yml"),
-            fields: take("fields.yml"),
-        })
+    /// The files with their names, in the order in which they are read.
+    fn files(&self) -> [(&'static str, &str); FILES.len()] {
+        let [classes, words, exempt, sources, fields] = FILES;
+        [
+            (classes, &self.classes),
+            (words, &self.words),
+            (exempt, &self.exempt),
+            (sources, &self.sources),
+            (fields, &self.fields),
+        ]
     }
 }
 
+/// The rules that come with MetroSOC with what an operator's directory adds to them, and what was refused there.
+///
+/// Any of the [`FILES`] may be in the directory. Words, patterns and allowed values are added, thresholds and
+/// sensitivities replaced; `sources.yml` and `fields.yml` win over what comes with it; lists of networks take the place
+/// of those that come with it. An entry that cannot be used is refused alone.
+///
+/// # Errors
+/// [`PrivacyFaults`] when the directory cannot be read: whoever names one must not get other rules silently.
+pub fn load(directory: &Path) -> Result<(PrivacyRules, Vec<Fault>), PrivacyFaults> {
+    let mut rules = parse(&PrivacyText::embedded())?;
+    let unreadable = |reason: String| Fault { file: directory.display().to_string(), line: 0, reason };
+    let entries = std::fs::read_dir(directory)
+        .map_err(|error| PrivacyFaults { faults: vec![unreadable(format!("could not be read ({error})"))] })?;
+    let mut refused = Vec::new();
+    for name in entries.take(ENTRIES_MAX).filter_map(Result::ok).map(|entry| entry.file_name()) {
+        let name = name.to_string_lossy();
+        if name.ends_with(".yml") && !FILES.contains(&name.as_ref()) {
+            let near = reader::suggestion(&name, &FILES);
+            let reason = format!("is not a file of privacy rules{near}");
+            refused.push(Fault { file: name.into_owned(), line: 0, reason });
+        }
+    }
+    for file in FILES {
+        match read_bounded(&directory.join(file)) {
+            Ok(text) => refused.extend(files::overlay(&mut rules, file, &text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let reason = format!("could not be read ({error})");
+                refused.push(Fault { file: file.to_owned(), line: 0, reason });
+            }
+        }
+    }
+    Ok((rules, refused))
+}
+
+/// A file's text, of which no more is read than may be used.
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(FILE_BYTES_MAX as u64 + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
 impl PrivacyRules {
+    /// Rules that know every class and no word.
+    fn empty() -> Self {
+        let classes = Class::ALL.map(|class| ClassRule {
+            class,
+            sensitivity: Sensitivity::Sensitive,
+            threshold: 50,
+            scan: true,
+            context: Vec::new(),
+            lead: Vec::new(),
+            allow: Vec::new(),
+        });
+        Self {
+            classes: classes.into(),
+            counter_context: Vec::new(),
+            fillers: Vec::new(),
+            words: Words::default(),
+            accounts: Patterns::default(),
+            mailboxes: Patterns::default(),
+            citizen_networks: Vec::new(),
+            other_networks: Vec::new(),
+            sources: Vec::new(),
+            fields: FieldTable::default(),
+            dataset_fields: Vec::new(),
+        }
+    }
+
+    /// What a field of an event of this dataset holds: what is said of the dataset's own fields wins over what is said of
+    /// fields in general; a field of which nothing is said is text.
+    pub fn field(&self, dataset: &str, field: &str) -> FieldKind {
+        let fitting = self.dataset_fields.iter().filter(|(pattern, _)| pattern.matches(dataset));
+        fitting.filter_map(|(_, table)| table.known(field)).next().unwrap_or_else(|| self.fields.kind(field))
+    }
+
+    /// How much a class says about a person.
+    pub fn sensitivity(&self, class: Class) -> Sensitivity {
+        self.classes.get(class.index()).map_or(Sensitivity::Sensitive, |rule| rule.sensitivity)
+    }
+
     /// The classes in order, each once.
     pub fn classes(&self) -> &[ClassRule] {
         &self.classes
@@ -184,8 +263,14 @@ impl PrivacyRules {
 
     /// What is looked for in the text of a source (`event.dataset`).
     pub fn switches(&self, dataset: &str) -> Switches {
-        let listed = self.sources.iter().find(|(pattern, _)| pattern.matches(dataset));
-        listed.map_or_else(|| self.default_switches(), |(_, switches)| *switches)
+        let mut switches = self.default_switches();
+        if let Some(rule) = self.sources.iter().find(|rule| rule.dataset.matches(dataset)) {
+            switches.on &= !rule.off;
+            for (threshold, other) in switches.thresholds.iter_mut().zip(rule.thresholds) {
+                *threshold = other.unwrap_or(*threshold);
+            }
+        }
+        switches
     }
 
     /// What is looked for in sources that are not listed.
@@ -207,12 +292,19 @@ impl PrivacyRules {
         let local = account.split('@').next().unwrap_or(account).trim();
         // A SID is of a person only when it ends in a relative id of 1000 or more.
         let numeric = !local.is_empty() && local.len() < 5 && local.bytes().all(|byte| byte.is_ascii_digit());
-        !local.is_empty() && local != "-" && !numeric && !self.accounts.iter().any(|pattern| pattern.matches(local))
+        !local.is_empty() && local != "-" && !numeric && !self.accounts.matches(local)
+    }
+
+    /// The same for `account@realm`, where the realm has no mailboxes (`*@*.local`).
+    pub(super) fn is_person_principal(&self, principal: &str) -> bool {
+        let (local, realm) = principal.split_once('@').unwrap_or((principal, ""));
+        // Exempt for its realm, not for its name (`noreply@*`).
+        realm.contains('.') && self.is_person_account(local) && self.is_person_mailbox(&format!("{local}@x.vn"))
     }
 
     /// Whether a mailbox belongs to a person, or may.
     pub fn is_person_mailbox(&self, address: &str) -> bool {
-        !self.mailboxes.iter().any(|pattern| pattern.matches(address))
+        !self.mailboxes.matches(address)
     }
 
     /// Whether an address is of a citizen's line; IPv4 written as IPv6 (`::ffff:…`) counts as IPv4.

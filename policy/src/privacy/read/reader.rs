@@ -1,64 +1,112 @@
-//! Reads YAML strictly: unknown keys are refused with a suggestion, and all faults are told at once.
+//! Reads YAML strictly: unknown keys are refused with a suggestion, and all faults are told at once, with their lines.
+
+use std::fmt;
 
 use serde_norway::{Mapping, Value};
 
+use super::lines;
 use crate::privacy::scan::PHRASE_WORDS_MAX;
 
 /// Most faults that are told.
 const FAULTS_MAX: usize = 100;
 
+/// An entry that was refused. Whatever stands beside it is still read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Fault {
+    /// The file, as `rules/privacy/` names it.
+    pub file: String,
+    /// The line, counted from 1; 0 when it is the whole file.
+    pub line: usize,
+    /// What is wrong with it, and the way out where there is one.
+    pub reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(formatter, "{}: {}", self.file, self.reason),
+            line => write!(formatter, "{}:{line}: {}", self.file, self.reason),
+        }
+    }
+}
+
 /// What is wrong with the files so far.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    list: Vec<String>,
+    list: Vec<Fault>,
 }
 
 impl Faults {
-    pub(super) fn add(&mut self, place: &str, what: impl std::fmt::Display) {
+    pub(super) fn add(&mut self, file: &str, line: usize, reason: impl fmt::Display) {
         if self.list.len() < FAULTS_MAX {
-            self.list.push(format!("{place}: {what}"));
+            self.list.push(Fault { file: file.to_owned(), line, reason: reason.to_string() });
         }
     }
 
-    pub(super) fn into_list(self) -> Vec<String> {
+    pub(super) fn into_list(self) -> Vec<Fault> {
         self.list
     }
 }
 
 /// One file or part of it, and where it stands.
 pub(super) struct Part<'a> {
-    pub(super) place: String,
+    file: &'a str,
+    text: &'a str,
+    /// The line of its key.
+    line: usize,
+    /// The keys that lead to it.
+    place: String,
     map: &'a Mapping,
 }
 
-/// The document of a file with `version: 1`; an empty one when it cannot be read.
-pub(super) fn document(file: &str, text: &str, bytes_max: usize, faults: &mut Faults) -> Mapping {
+/// The document of a file with `version: 1`; `None` when it cannot be read.
+pub(super) fn document(file: &str, text: &str, bytes_max: usize, faults: &mut Faults) -> Option<Mapping> {
     if text.len() > bytes_max {
-        faults.add(file, format_args!("{} bytes; at most {bytes_max} are read", text.len()));
-        return Mapping::new();
+        faults.add(file, 0, format_args!("{} bytes; at most {bytes_max} are read", text.len()));
+        return None;
     }
     let map = match serde_norway::from_str::<Value>(text) {
         Ok(Value::Mapping(map)) => map,
         Ok(_) => {
-            faults.add(file, "is not a mapping of keys to values");
-            return Mapping::new();
+            faults.add(file, 1, "is not a mapping of keys to values");
+            return None;
         }
         Err(error) => {
-            faults.add(file, error);
-            return Mapping::new();
+            faults.add(file, error.location().map_or(0, |location| location.line()), error);
+            return None;
         }
     };
+    let line = || lines::of_key(text, 1, "version").unwrap_or(1);
     match map.get("version").and_then(Value::as_u64) {
-        Some(1) => {}
-        Some(other) => faults.add(file, format_args!("version {other} is not known; this program reads version 1")),
-        None => faults.add(file, "`version: 1` is missing"),
+        Some(1) => return Some(map),
+        Some(other) => {
+            faults.add(file, line(), format_args!("version {other} is not known; this program reads version 1"));
+        }
+        None => faults.add(file, line(), "`version: 1` is missing"),
     }
-    map
+    None
 }
 
 impl<'a> Part<'a> {
-    pub(super) fn new(place: &str, map: &'a Mapping) -> Self {
-        Self { place: place.to_owned(), map }
+    pub(super) fn new(file: &'a str, text: &'a str, map: &'a Mapping) -> Self {
+        Self { file, text, line: 1, place: String::new(), map }
+    }
+
+    /// A fault of the part as a whole.
+    pub(super) fn fault(&self, reason: impl fmt::Display, faults: &mut Faults) {
+        faults.add(self.file, self.line, format_args!("{}{reason}", self.place));
+    }
+
+    /// A fault of one entry in it.
+    pub(super) fn fault_at(&self, word: &str, reason: impl fmt::Display, faults: &mut Faults) {
+        let line = lines::of_word(self.text, self.line, word, false).unwrap_or(self.line);
+        faults.add(self.file, line, format_args!("{}{reason}", self.place));
+    }
+
+    /// A fault of an entry that stands there more than once.
+    pub(super) fn fault_at_last(&self, word: &str, reason: impl fmt::Display, faults: &mut Faults) {
+        let line = lines::of_word(self.text, self.line, word, true).unwrap_or(self.line);
+        faults.add(self.file, line, format_args!("{}{reason}", self.place));
     }
 
     /// Refuses every key but these.
@@ -66,22 +114,22 @@ impl<'a> Part<'a> {
         for key in self.map.keys() {
             match key.as_str() {
                 Some(key) if known.contains(&key) => {}
-                Some(key) => faults.add(&self.place, format_args!("unknown key `{key}`{}", suggestion(key, known))),
-                None => faults.add(&self.place, "a key is not a word"),
+                Some(key) => self.fault_at(key, format_args!("unknown key `{key}`{}", suggestion(key, known)), faults),
+                None => self.fault("a key is not a word", faults),
             }
         }
     }
 
-    /// The part below a key; `None` and a fault when it is missing or no mapping.
+    /// The part below a key; `None` and a fault when it is no mapping, `None` when it is missing.
     pub(super) fn part(&self, key: &str, faults: &mut Faults) -> Option<Part<'a>> {
-        match self.map.get(key) {
-            Some(Value::Mapping(map)) => Some(Part { place: format!("{}: {key}", self.place), map }),
-            Some(_) => {
-                faults.add(&self.place, format_args!("`{key}` is not a mapping"));
-                None
+        match self.map.get(key)? {
+            Value::Mapping(map) => {
+                let line = lines::of_key(self.text, self.line, key).unwrap_or(self.line);
+                let place = format!("{}{key}: ", self.place);
+                Some(Part { file: self.file, text: self.text, line, place, map })
             }
-            None => {
-                faults.add(&self.place, format_args!("`{key}` is missing"));
+            _ => {
+                self.fault_at(key, format_args!("`{key}` is not a mapping"), faults);
                 None
             }
         }
@@ -91,15 +139,17 @@ impl<'a> Part<'a> {
     pub(super) fn parts(&self, key: &str, max: usize, faults: &mut Faults) -> Vec<Part<'a>> {
         let Some(value) = self.map.get(key) else { return Vec::new() };
         let Some(list) = value.as_sequence().filter(|list| list.len() <= max) else {
-            faults.add(&self.place, format_args!("`{key}` is not a list of at most {max} entries"));
+            self.fault_at(key, format_args!("`{key}` is not a list of at most {max} entries"), faults);
             return Vec::new();
         };
+        let start = lines::of_key(self.text, self.line, key).unwrap_or(self.line);
+        let items = lines::of_items(self.text, start + 1);
         let mut parts = Vec::with_capacity(list.len());
-        for (number, entry) in list.iter().enumerate() {
-            let place = format!("{}: {key} {}", self.place, number + 1);
+        for (at, entry) in list.iter().enumerate() {
+            let (line, place) = (items.get(at).copied().unwrap_or(start), format!("{}{key} {}: ", self.place, at + 1));
             match entry {
-                Value::Mapping(map) => parts.push(Part { place, map }),
-                _ => faults.add(&place, "is not a mapping"),
+                Value::Mapping(map) => parts.push(Part { file: self.file, text: self.text, line, place, map }),
+                _ => faults.add(self.file, line, format_args!("{place}is not a mapping")),
             }
         }
         parts
@@ -109,59 +159,55 @@ impl<'a> Part<'a> {
     pub(super) fn words(&self, key: &str, max: usize, faults: &mut Faults) -> Vec<String> {
         let Some(value) = self.map.get(key) else { return Vec::new() };
         let Some(list) = value.as_sequence().filter(|list| list.len() <= max) else {
-            faults.add(&self.place, format_args!("`{key}` is not a list of at most {max} words"));
+            self.fault_at(key, format_args!("`{key}` is not a list of at most {max} words"), faults);
             return Vec::new();
         };
         let mut words: Vec<String> = Vec::with_capacity(list.len());
         for entry in list {
             match entry.as_str() {
                 Some(word) if word.split_whitespace().count() > PHRASE_WORDS_MAX => {
-                    faults.add(&self.place, format_args!("`{key}`: `{word}` has more than {PHRASE_WORDS_MAX} words"));
+                    let reason = format_args!("`{key}`: `{word}` has more than {PHRASE_WORDS_MAX} words");
+                    self.fault_at(word, reason, faults);
                 }
                 Some(word) if (1..=128).contains(&word.len()) && word.trim() == word => words.push(word.to_owned()),
                 Some(word) => {
                     let shown: String = word.chars().take(48).collect();
-                    faults.add(
-                        &self.place,
-                        format_args!("`{key}`: `{shown}` is not 1 to 128 bytes without outer spaces"),
-                    );
+                    let reason = format_args!("`{key}`: `{shown}` is not 1 to 128 bytes without outer spaces");
+                    self.fault_at(word, reason, faults);
                 }
-                None => faults.add(&self.place, format_args!("`{key}`: an entry is not a text; write it in quotes")),
+                None => {
+                    self.fault_at(key, format_args!("`{key}`: an entry is not a text; write it in quotes"), faults);
+                }
             }
         }
         words
     }
 
-    /// A whole number within bounds.
-    pub(super) fn number(&self, key: &str, default: u8, bounds: (u8, u8), faults: &mut Faults) -> u8 {
-        let Some(value) = self.map.get(key) else { return default };
+    /// A whole number within bounds; `None` when it is missing or, with a fault, when it is none.
+    pub(super) fn number(&self, key: &str, bounds: (u8, u8), faults: &mut Faults) -> Option<u8> {
+        let value = self.map.get(key)?;
         let number = value.as_u64().and_then(|number| u8::try_from(number).ok());
-        match number.filter(|number| (bounds.0..=bounds.1).contains(number)) {
-            Some(number) => number,
-            None => {
-                faults.add(&self.place, format_args!("`{key}` is not a number from {} to {}", bounds.0, bounds.1));
-                default
-            }
+        let number = number.filter(|number| (bounds.0..=bounds.1).contains(number));
+        if number.is_none() {
+            self.fault_at(key, format_args!("`{key}` is not a number from {} to {}", bounds.0, bounds.1), faults);
         }
+        number
     }
 
-    /// `true` or `false`.
-    pub(super) fn truth(&self, key: &str, default: bool, faults: &mut Faults) -> bool {
-        match self.map.get(key) {
-            None => default,
-            Some(Value::Bool(found)) => *found,
-            Some(_) => {
-                faults.add(&self.place, format_args!("`{key}` is neither `true` nor `false`"));
-                default
-            }
+    /// `true` or `false`; `None` when it is missing or, with a fault, when it is neither.
+    pub(super) fn truth(&self, key: &str, faults: &mut Faults) -> Option<bool> {
+        let found = self.map.get(key)?.as_bool();
+        if found.is_none() {
+            self.fault_at(key, format_args!("`{key}` is neither `true` nor `false`"), faults);
         }
+        found
     }
 
     /// One word.
     pub(super) fn word(&self, key: &str, faults: &mut Faults) -> Option<&'a str> {
         let found = self.map.get(key).and_then(Value::as_str);
         if found.is_none() {
-            faults.add(&self.place, format_args!("`{key}` is missing or not a text"));
+            self.fault(format_args!("`{key}` is missing or not a text"), faults);
         }
         found
     }

@@ -110,24 +110,32 @@ impl Pass<'_> {
         }
         let mut token = self.tokens.get(place);
         // `Phường 9`: the number of a ward is no house.
-        if !is_house(&token) || place == at && (self.glued_before(at) || self.place_next == at) {
+        if !is_house(token) || self.is_date(place) || place == at && (self.glued_before(at) || self.place_next == at) {
             return None;
         }
         for _ in 0..4 {
             place += 1;
             token = self.tokens.get(place);
-            if !(is_house(&token) && (token.single(gap::SLASH) || token.single(gap::DASH))) {
+            if !(is_house(token) && (token.single(gap::SLASH) || token.single(gap::DASH))) {
                 break;
             }
         }
         // A quick look at what follows: dates, sizes and counts end here.
         let next = self.tokens.get(place);
-        let may = next.is_capital() || self.scanner.lexicon.folded(&next) & word::PHRASE != 0;
+        let may = next.is_capital() || self.scanner.lexicon.folded(next) & word::PHRASE != 0;
         if !next.is_word() || !may {
             return None;
         }
         read.house = true;
         Some(place)
+    }
+
+    /// `12/05/2004`, `2-3-2026`.
+    fn is_date(&self, at: usize) -> bool {
+        let [day, month, year] = [at, at + 1, at + 2].map(|place| self.tokens.get(place));
+        let joined = month.single(gap::SLASH | gap::DASH) && year.gap == month.gap && year.gap_len == 1;
+        let short = day.len <= 2 && month.len <= 2 && year.len == 4;
+        joined && short && matches!(self.tokens.text(year), [b'1', b'9', ..] | [b'2', b'0', ..])
     }
 
     fn spaced(&self, place: usize) -> bool {
@@ -153,7 +161,7 @@ impl Pass<'_> {
     /// One part at `place`; `free` when words without a marker may be a street.
     fn part(&self, place: usize, free: bool) -> Option<Part> {
         let token = self.tokens.get(place);
-        if is_short_unit(&token, self.tokens.text(&token)) {
+        if is_short_unit(token, self.tokens.text(token)) {
             return Some(Part::Unit(place + 1));
         }
         if let Some((phrase, count)) = self.scanner.lexicon.phrase(self.tokens, place)
@@ -206,13 +214,13 @@ impl Pass<'_> {
         {
             place += count;
         }
-        if !is_house(&self.tokens.get(place)) || place > at && !self.spaced(place) {
+        if !is_house(self.tokens.get(place)) || place > at && !self.spaced(place) {
             return None;
         }
         place += 1;
         for _ in 0..3 {
             let next = self.tokens.get(place);
-            if !(is_house(&next) && next.single(gap::SLASH)) {
+            if !(is_house(next) && next.single(gap::SLASH)) {
                 break;
             }
             place += 1;
@@ -234,7 +242,7 @@ impl Pass<'_> {
                 let whole = !upper || bits & (gap::COMMA | gap::QUOTE | gap::BREAK | gap::EDGE | gap::DOT) != 0;
                 return if whole { place } else { self.stopped(at, place, exact) };
             }
-            if place > at && self.begins_part(place, &token) {
+            if place > at && self.begins_part(place, token) {
                 return place;
             }
             place += 1;
@@ -247,7 +255,7 @@ impl Pass<'_> {
     fn stopped(&self, at: usize, end: usize, exact: bool) -> usize {
         let stops = |place: &usize| {
             let (token, lexicon) = (self.tokens.get(*place), &self.scanner.lexicon);
-            let flags = if exact { lexicon.exact(&token) } else { lexicon.folded(&token) };
+            let flags = if exact { lexicon.exact(token) } else { lexicon.folded(token) };
             flags & word::STOP != 0 && flags & (word::GIVEN | word::MIDDLE) == 0
         };
         (at + 1..end).find(stops).unwrap_or(end)

@@ -104,6 +104,7 @@ impl Pass<'_> {
     /// What the words before token `at` say about a value of `class` that begins there.
     pub(super) fn said(&mut self, at: usize, class: Class) -> Said {
         if self.verdict.at != at + 1 {
+            self.catch_up(at);
             self.verdict = self.judge(at);
         }
         self.verdict.said(class.bit())

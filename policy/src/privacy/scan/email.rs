@@ -37,10 +37,27 @@ impl Pass<'_> {
             };
             // `user:secret@host` of a URL is no mailbox, `://user@host` neither.
             let url = start.checked_sub(2).and_then(|from| self.bytes.get(from..start)) == Some(b"//");
-            if person && !url {
+            if person && !url && !self.is_message_id(start) {
                 self.found_bytes(Class::Email, start, end, 90);
             }
         }
+    }
+}
+
+/// Longest word that stands before the id of a message.
+const MESSAGE_WORD_MAX: usize = 24;
+
+impl Pass<'_> {
+    /// Whether what begins here is the id of a message, which looks like an address (RFC 5322, section 3.6.4).
+    fn is_message_id(&self, start: usize) -> bool {
+        let before = self.bytes.get(start.saturating_sub(MESSAGE_WORD_MAX)..start).unwrap_or_default();
+        let kept =
+            before.iter().rposition(|byte| !matches!(byte, b'<' | b'=' | b':' | b'"' | b' ')).map_or(0, |at| at + 1);
+        let before = before.get(..kept).unwrap_or_default();
+        [b"message-id".as_slice(), b"message_id", b"messageid", b"msgid", b"in-reply-to"].iter().any(|word| {
+            let tail = before.len().checked_sub(word.len()).and_then(|from| before.get(from..));
+            kept < MESSAGE_WORD_MAX && tail.is_some_and(|tail| tail.eq_ignore_ascii_case(word))
+        })
     }
 }
 

@@ -44,14 +44,17 @@ impl Folds {
 
     #[inline]
     pub(super) fn fold(&self, found: char) -> Folded {
-        let code = found as usize;
-        if let Some(folded) = self.latin.get(code) {
-            return *folded;
+        self.known(u32::from(found)).unwrap_or_else(|| fold_char(found))
+    }
+
+    /// The character with a code, when it is in the tables.
+    #[inline]
+    pub(super) fn known(&self, code: u32) -> Option<Folded> {
+        let code = code as usize;
+        match code.checked_sub(EXTRA_START) {
+            Some(at) => self.extra.get(at).copied(),
+            None => self.latin.get(code).copied(),
         }
-        if let Some(folded) = code.checked_sub(EXTRA_START).and_then(|at| self.extra.get(at)) {
-            return *folded;
-        }
-        fold_char(found)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::fold::Folds;
-use super::token::{Token, Tokens, hashes, join};
+use super::split::{Tokens, hashes};
+use super::token::{Token, join};
 use crate::privacy::PrivacyRules;
 
 /// What a single word is.
@@ -138,8 +139,19 @@ impl Lexicon {
 
     /// Looks every word up, once.
     pub(super) fn know(&self, tokens: &mut Tokens) {
+        tokens.known = true;
         for token in tokens.list.iter_mut().filter(|token| token.is_word()) {
             token.flags = self.folded.get(&token.hash).copied().unwrap_or(0);
+        }
+    }
+
+    /// Flags of a word, also of a text whose words were not looked up.
+    #[inline]
+    fn flags(&self, tokens: &Tokens, token: &Token) -> u32 {
+        match tokens.known {
+            true => token.flags,
+            false if token.is_word() => self.folded.get(&token.hash).copied().unwrap_or(0),
+            false => 0,
         }
     }
 
@@ -152,17 +164,20 @@ impl Lexicon {
     /// the phrase; one without stands for any.
     pub(super) fn phrase(&self, tokens: &Tokens, at: usize) -> Option<(Phrase, usize)> {
         let first = tokens.get(at);
-        if first.flags & word::PHRASE == 0 {
+        let flags = self.flags(tokens, first);
+        if flags & word::PHRASE == 0 {
             return None;
         }
         let (mut folded, mut exact, mut marked) = (first.hash, first.exact, first.is_marked());
+        let mut len = first.len;
         let mut found = self.look_up(folded, exact, marked).map(|phrase| (phrase, 1));
-        for more in 1..(first.flags >> word::COUNT_SHIFT) as usize {
+        for more in 1..(flags >> word::COUNT_SHIFT) as usize {
             let next = tokens.get(at + more);
             if !next.is_word() || next.gap_len > 1 {
                 break;
             }
-            folded = join(folded, next.hash, next.len);
+            folded = join(folded, next.hash, len);
+            len = len.saturating_add(next.len);
             exact = combine(exact, next.exact);
             marked |= next.is_marked();
             if let Some(phrase) = self.look_up(folded, exact, marked) {
@@ -205,9 +220,10 @@ impl Builder<'_> {
         if list.iter().any(Token::is_marked) {
             phrase.kinds |= kind::MARKED;
         }
-        let (mut folded, mut exact) = (first.hash, first.exact);
+        let (mut folded, mut exact, mut len) = (first.hash, first.exact, first.len);
         for token in rest {
-            folded = join(folded, token.hash, token.len);
+            folded = join(folded, token.hash, len);
+            len = len.saturating_add(token.len);
             exact = combine(exact, token.exact);
         }
         let lexicon = &mut self.lexicon;

@@ -38,7 +38,7 @@ impl Pass<'_> {
         }
         if self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
-            self.user_before_terminal(at);
+            self.user_by_neighbours(at);
         }
         at + 1
     }
@@ -55,7 +55,7 @@ impl Pass<'_> {
             if place > at && (!part.is_number() || !(part.single(gap::SPACE) || part.single(gap::DASH))) {
                 return false;
             }
-            let part = if place == at { text } else { self.tokens.text(&part) };
+            let part = if place == at { text } else { self.tokens.text(part) };
             let Some(room) = card.get_mut(len..len + part.len()) else { return false };
             room.copy_from_slice(part);
             len += part.len();

@@ -6,6 +6,7 @@
 
 mod address;
 mod context;
+mod eight;
 mod email;
 mod escape;
 mod fold;
@@ -16,6 +17,7 @@ mod network;
 mod number;
 mod pass;
 mod resolve;
+mod split;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -28,7 +30,7 @@ use fold::Folds;
 use lexicon::Lexicon;
 pub(super) use lexicon::PHRASE_WORDS_MAX;
 use pass::Pass;
-use token::Tokens;
+use split::Tokens;
 
 /// Most findings in one text; a text with more is not [`Complete`].
 pub const SPANS_MAX: usize = 16_384;
@@ -40,6 +42,9 @@ const OVERLAP_BYTES: usize = 512;
 const TEXT_BYTES_MAX: usize = u32::MAX as usize;
 /// Tokens for which memory is kept.
 const TOKENS_KEPT: usize = 32 * 1024;
+
+/// Classes whose values begin with words.
+const WORDED: [Class; 5] = [Class::PersonName, Class::Address, Class::UserName, Class::HealthRecord, Class::LandRecord];
 
 /// A personal value in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,12 +117,16 @@ impl Scanner {
         if text.len() > TEXT_BYTES_MAX {
             return Complete::No;
         }
+        // Where only numbers and addresses are looked for, words are read around those alone.
+        let words = WORDED.iter().any(|class| switches.is_on(*class));
         let mut start = 0;
         loop {
             let end = part_end(text, start);
             let part = text.get(start..end).unwrap_or_default();
             memory.tokens.split(&self.folds, part, start as u32);
-            self.lexicon.know(&mut memory.tokens);
+            if words {
+                self.lexicon.know(&mut memory.tokens);
+            }
             Pass::new(self, text.as_bytes(), &memory.tokens, switches, out).run();
             if out.len() >= SPANS_MAX {
                 resolve::resolve(out);
@@ -136,7 +145,7 @@ impl Scanner {
     }
 
     /// Whether a value is nobody's by `classes.yml`.
-    fn is_allowed(&self, class: Class, value: &[u8]) -> bool {
+    pub(super) fn is_allowed(&self, class: Class, value: &[u8]) -> bool {
         self.allows & class.bit() != 0 && self.allowed.contains(&(class, plain(value).collect()))
     }
 }

@@ -40,16 +40,16 @@ impl Pass<'_> {
         let token = self.tokens.get(at);
         let family = folded & word::FAMILY != 0;
         let capital = token.is_capital() && folded & word::SYLLABLE != 0;
-        if !family && !capital || token.len > SYLLABLE_MAX {
+        if !family && !capital || token.len > SYLLABLE_MAX || self.joiner(at).is_none() {
             return None;
         }
         // Only after a word like `họ tên` may a name begin with an unknown family or small letters.
         let said = self.said(at, Class::PersonName);
-        let proof = || self.scanner.lexicon.folded(&self.tokens.get(at + 1)) & word::PROOF != 0;
+        let proof = || self.scanner.lexicon.folded(self.tokens.get(at + 1)) & word::PROOF != 0;
         if said != Said::Direct && !(token.is_capital() && (family || proof())) || !family && self.nearby.ends_at(at) {
             return None;
         }
-        let run = self.name_run(at, &token)?;
+        let run = self.name_run(at, token)?;
         if run.writing == Writing::Lower && !(self.is_keyed(at) && run.ends) {
             return None;
         }
@@ -64,13 +64,16 @@ impl Pass<'_> {
         self.found(Class::PersonName, at, at + len - 1, score).then_some(at + len)
     }
 
+    /// What joins a word to the next one of its name, if anything does.
+    fn joiner(&self, at: usize) -> Option<u16> {
+        let (joiner, len) = self.tokens.gap(at + 1);
+        (len == 1 && matches!(joiner, gap::SPACE | gap::PLUS | gap::UNDER)).then_some(joiner)
+    }
+
     /// The words from `at` on that may belong to one name.
     fn name_run(&self, at: usize, first: &Token) -> Option<Run> {
+        let joiner = self.joiner(at)?;
         let second = self.tokens.get(at + 1);
-        let joiner = second.gap;
-        if second.gap_len != 1 || !matches!(joiner, gap::SPACE | gap::PLUS | gap::UNDER) {
-            return None;
-        }
         let writing = match (first.is_capital(), first.is_upper() && second.is_upper()) {
             (true, true) => Writing::Upper,
             (true, false) => Writing::Title,
@@ -88,7 +91,7 @@ impl Pass<'_> {
                 Writing::Title => token.is_capital() && (token.len == 1 || !token.is_upper()),
                 Writing::Lower => !token.is_capital(),
             };
-            if !fits || !self.may_be_in_name(&token) || place > at && self.ends_name(place) {
+            if !fits || !self.may_be_in_name(token) || place > at && self.ends_name(place) {
                 break;
             }
             run.marked |= token.is_marked();
@@ -105,7 +108,7 @@ impl Pass<'_> {
     /// Whether several words begin here that end a name: `thành phố`, `công ty`.
     fn ends_name(&self, place: usize) -> bool {
         let token = self.tokens.get(place);
-        if self.scanner.lexicon.folded(&token) & word::PHRASE == 0 {
+        if self.scanner.lexicon.folded(token) & word::PHRASE == 0 {
             return false;
         }
         let phrase = self.scanner.lexicon.phrase(self.tokens, place);
@@ -118,7 +121,7 @@ impl Pass<'_> {
         for place in 0..run.len {
             let token = self.tokens.get(at + place);
             let lexicon = &self.scanner.lexicon;
-            let flags = if marked { lexicon.exact(&token) } else { lexicon.folded(&token) };
+            let flags = if marked { lexicon.exact(token) } else { lexicon.folded(token) };
             // Where names alone have capitals, capitals decide.
             let sure = run.writing != Writing::Title || self.is_unit(at + place);
             if place > 0 && sure && flags & word::STOP != 0 && flags & (word::GIVEN | word::MIDDLE) == 0 {
@@ -170,6 +173,8 @@ impl Pass<'_> {
             (true, true, _) => 12,
             (true, false, _) => 3,
             (false, _, Writing::Title) => -15,
+            // A name stops short of a given name only for a reason.
+            (false, true, _) if flags(run.len - 1) & word::GIVEN != 0 => -12,
             (false, ..) => 0,
         };
         family + length + middle.min(14) + given + end

@@ -50,7 +50,7 @@ impl Pass<'_> {
             if !token.is_number() || token.len > 3 || number > 0 && !token.single(gap::DOT) {
                 return None;
             }
-            let value = crate::privacy::validate::number(self.tokens.text(&token))?;
+            let value = crate::privacy::validate::number(self.tokens.text(token))?;
             *part = u8::try_from(value).ok()?;
         }
         let (after, len) = self.tokens.gap(at + 4);
@@ -84,12 +84,12 @@ impl Pass<'_> {
     }
 
     fn mac(&mut self, at: usize, separator: u16) -> Option<usize> {
-        if self.glued_before(at) || self.byte_before(&self.tokens.get(at)) == Some(b':') && self.colon_glued(at) {
+        if self.glued_before(at) || self.byte_before(self.tokens.get(at)) == Some(b':') && self.colon_glued(at) {
             return None;
         }
         for place in at + 1..at + MAC_GROUPS {
             let token = self.tokens.get(place);
-            if token.len != 2 || !token.single(separator) || token.gap & gap::EDGE != 0 || !self.is_hex(&token) {
+            if token.len != 2 || !token.single(separator) || token.gap & gap::EDGE != 0 || !self.is_hex(token) {
                 return None;
             }
         }
@@ -104,6 +104,6 @@ impl Pass<'_> {
     /// `mac:aa:bb:…` is keyed, `12:aa:bb:…` is part of something longer.
     fn colon_glued(&self, at: usize) -> bool {
         let token = self.tokens.get(at);
-        token.gap_len == 1 && at.checked_sub(1).is_some_and(|before| self.is_hex(&self.tokens.get(before)))
+        token.gap_len == 1 && at.checked_sub(1).is_some_and(|before| self.is_hex(self.tokens.get(before)))
     }
 }

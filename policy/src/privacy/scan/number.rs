@@ -13,6 +13,18 @@ const GROUPS_MAX: usize = 7;
 /// What is taken off the score of digits that are glued to a word.
 const GLUED: i32 = -35;
 
+/// What digits may be.
+const NUMBERS: [Class; 8] = [
+    Class::Phone,
+    Class::CitizenId,
+    Class::OldCitizenId,
+    Class::TaxCode,
+    Class::Card,
+    Class::SocialInsurance,
+    Class::BankAccount,
+    Class::DeviceId,
+];
+
 /// Digits in groups: `0912 345 678`.
 #[derive(Debug, Clone, Copy)]
 struct Group {
@@ -85,8 +97,10 @@ impl Pass<'_> {
             if !next.is_number() || next.len < 2 || !self.continues(&group, place) {
                 break;
             }
-            group.separator = next.gap & (gap::SPACE | gap::DOT | gap::DASH);
-            if !group.add(self.tokens.text(&next)) {
+            // Behind a bracket any separator may follow: `(+84) 292-3820-777`.
+            let bracket = next.gap & gap::PAREN != 0;
+            group.separator = if bracket { 0 } else { next.gap & (gap::SPACE | gap::DOT | gap::DASH) };
+            if !group.add(self.tokens.text(next)) {
                 break;
             }
             if group.len >= 8 && self.try_group(at, place, &group) {
@@ -109,19 +123,24 @@ impl Pass<'_> {
     fn try_group(&mut self, from: usize, to: usize, group: &Group) -> bool {
         let glued = self.glued_before(from) || self.glued_after(to);
         let whole = group.count == 1;
-        let mut found = false;
+        let (mut found, mut moment) = (false, None);
         let switches: &Switches = self.switches;
-        for (class, base) in [
-            (Class::Phone, self.phone_base(from, group)),
-            (Class::CitizenId, self.citizen_base(group)),
-            (Class::OldCitizenId, old_citizen_base(group)),
-            (Class::TaxCode, tax_base(group)),
-            (Class::Card, card_base(group)),
-            (Class::SocialInsurance, if whole && group.len == 10 { 20 } else { 0 }),
-            (Class::BankAccount, bank_base(group)),
-            (Class::DeviceId, if whole && group.len == 15 && validate::luhn(group.digits()) { 20 } else { 0 }),
-        ] {
-            if base <= 0 || !switches.is_on(class) {
+        for class in NUMBERS {
+            if !switches.is_on(class) {
+                continue;
+            }
+            let base = match class {
+                Class::Phone => self.phone_base(from, group),
+                Class::CitizenId => self.citizen_base(group),
+                Class::OldCitizenId => old_citizen_base(group),
+                Class::TaxCode => tax_base(group),
+                Class::Card => card_base(group),
+                Class::SocialInsurance if whole && group.len == 10 => 20,
+                Class::BankAccount => bank_base(group),
+                Class::DeviceId if whole && group.len == 15 && validate::luhn(group.digits()) => 20,
+                _ => 0,
+            };
+            if base <= 0 {
                 continue;
             }
             let said = self.said(from, class);
@@ -129,7 +148,7 @@ impl Pass<'_> {
             if glued && said != Said::Direct {
                 score += GLUED;
             }
-            if validate::moment(group.digits()) && said != Said::Direct {
+            if said != Said::Direct && *moment.get_or_insert_with(|| validate::moment(group.digits())) {
                 score -= 30;
             }
             let start = self.phone_start(class, from);
@@ -146,7 +165,7 @@ impl Pass<'_> {
             [_] => true,
             parts => parts.iter().skip(1).all(|part| (2..=8).contains(part)) && group.first() <= 4,
         };
-        let plus = self.byte_before(&self.tokens.get(from)) == Some(b'+');
+        let plus = self.byte_before(self.tokens.get(from)) == Some(b'+');
         match (kind, abroad) {
             _ if !grouped => 0,
             (_, true) if plus => 65,

@@ -2,12 +2,16 @@
 
 use super::context::{Nearby, Verdict};
 use super::lexicon::{kind, word};
-use super::token::{Token, Tokens, gap};
+use super::split::Tokens;
+use super::token::{Token, gap};
 use super::{SPANS_MAX, Scanner, Span};
 use crate::privacy::{Class, Switches};
 
 /// So many marked words make a text one that is written with diacritics.
 const MARKED_LEAST: usize = 2;
+
+/// Three phrases, each with a window behind it: nothing further back speaks for a value.
+const CONTEXT_TOKENS_MAX: usize = 48;
 
 /// One text on its way through the scanner.
 pub(super) struct Pass<'a> {
@@ -23,6 +27,8 @@ pub(super) struct Pass<'a> {
     pub(super) place_next: usize,
     /// A phrase that looks like a name and is none: its first token, and how many it has.
     pub(super) not_name: (usize, usize),
+    /// Before this token every context was met; counted only where words are not walked over.
+    met: usize,
     out: &'a mut Vec<Span>,
 }
 
@@ -34,10 +40,22 @@ impl<'a> Pass<'a> {
         switches: &'a Switches,
         out: &'a mut Vec<Span>,
     ) -> Self {
-        let marked = tokens.list.iter().filter(|token| token.is_marked()).nth(MARKED_LEAST - 1).is_some();
+        let marked = tokens.marked >= MARKED_LEAST;
         let (nearby, verdict) = (Nearby::default(), Verdict::default());
         let not_name = (usize::MAX, 0);
-        Self { scanner, bytes, tokens, switches, nearby, verdict, marked, place_next: usize::MAX, not_name, out }
+        Self {
+            scanner,
+            bytes,
+            tokens,
+            switches,
+            nearby,
+            verdict,
+            marked,
+            place_next: usize::MAX,
+            not_name,
+            met: 0,
+            out,
+        }
     }
 
     pub(super) fn run(&mut self) {
@@ -46,16 +64,37 @@ impl<'a> Pass<'a> {
         while at < count && self.out.len() < SPANS_MAX {
             let token = self.tokens.get(at);
             at = if token.is_word() {
-                self.word(at, &token)
+                if self.tokens.known { self.word(at, token) } else { self.word_of_digits(at, token) }
             } else if token.is_number() {
-                self.number(at, &token)
+                self.number(at, token)
             } else {
-                self.mixed(at, &token)
+                self.mixed(at, token)
             };
         }
         if self.switches.is_on(Class::Email) {
             self.emails();
         }
+    }
+
+    /// A word in a text of which only numbers are wanted: it may stand in a MAC or IPv6 address. The next token.
+    fn word_of_digits(&mut self, at: usize, token: &Token) -> usize {
+        if token.len <= 4 && (self.switches.is_on(Class::DeviceId) || self.switches.is_on(Class::IpAddress)) {
+            self.hexadecimal(at, token);
+        }
+        at + 1
+    }
+
+    /// Meets the contexts before a token, as far back as any can speak for it, in a text whose words are not walked over.
+    pub(super) fn catch_up(&mut self, at: usize) {
+        if self.tokens.known {
+            return;
+        }
+        let mut place = self.met.max(at.saturating_sub(CONTEXT_TOKENS_MAX));
+        while place < at {
+            let next = if self.tokens.get(place).is_word() { self.phrase(place, place + 1) } else { place + 1 };
+            place = next.max(place + 1);
+        }
+        self.met = place.max(self.met);
     }
 
     /// A word: opens a context, begins a name or an address, stands in a MAC or IPv6 address. The next token.
@@ -73,10 +112,11 @@ impl<'a> Pass<'a> {
         }
         if token.len <= 4 {
             self.hexadecimal(at, token);
+            self.land_certificate(at, token);
         }
         if next == at + 1 && self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
-            self.user_before_terminal(at);
+            self.user_by_neighbours(at);
         }
         next
     }

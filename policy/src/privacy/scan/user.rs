@@ -17,7 +17,9 @@ impl Pass<'_> {
         let at = self.skip_fillers(from);
         let token = self.tokens.get(at);
         let keyed = self.is_keyed(at) || self.is_keyed(from);
-        if token.gap & gap::EDGE != 0 || token.gap & gap::BREAK != 0 && !keyed || token.gap_len > 8 {
+        // `14 thửa, 2 tờ`: what stands behind a comma is not what was announced.
+        let over = gap::BREAK | gap::COMMA;
+        if token.gap & gap::EDGE != 0 || token.gap & over != 0 && !keyed || token.gap_len > 8 {
             return;
         }
         for class in [Class::UserName, Class::HealthRecord, Class::LandRecord] {
@@ -47,15 +49,60 @@ impl Pass<'_> {
         }
     }
 
-    /// `su: (to root) lan on pts/0`: the terminal behind it tells an account.
-    pub(super) fn user_before_terminal(&mut self, at: usize) {
-        let (on, terminal) = (self.tokens.get(at + 1), self.tokens.get(at + 2));
-        if on.len == 2 && self.tokens.text(&on) == b"on" && on.single(gap::SPACE) {
-            let text = self.tokens.text(&terminal);
-            if text.starts_with(b"pts") || text.starts_with(b"tty") {
-                let first = self.joined_before(at);
-                self.account(first, 62);
-            }
+    /// What stands behind an account tells it: the terminal of `su: (to root) lan on pts/0` and of `sudo: lan : TTY=…`, the
+    /// date of a web server's `- lan [02/Mar/2026`; or before it: `PWD=/home/lan`.
+    #[inline]
+    pub(super) fn user_by_neighbours(&mut self, at: usize) {
+        let next = self.tokens.get(at + 1);
+        let on = next.len == 2 && next.single(gap::SPACE);
+        let tty = next.len == 3 && next.gap & gap::COLON != 0;
+        let dated = next.gap == gap::SPACE | gap::BREAK && next.gap_len == 2 && next.len == 2;
+        let home = self.tokens.get(at).single(gap::SLASH | gap::BACKSLASH);
+        if (on && self.is_on_terminal(at)) || (tty && self.tokens.text(next) == b"tty") || (dated && self.is_dated(at))
+        {
+            let first = self.joined_before(at);
+            self.account(first, 62);
+        } else if home && self.is_in_home(at) {
+            self.account(at, 62);
+        }
+    }
+
+    fn is_on_terminal(&self, at: usize) -> bool {
+        let terminal = self.tokens.text(self.tokens.get(at + 2));
+        self.tokens.text(self.tokens.get(at + 1)) == b"on"
+            && (terminal.starts_with(b"pts") || terminal.starts_with(b"tty"))
+    }
+
+    /// The third column of the common log format: `- lan [02/Mar/2026:09:25:03 +0700]`.
+    fn is_dated(&self, at: usize) -> bool {
+        let first = self.tokens.get(self.joined_before(at));
+        let (day, month) = (self.tokens.get(at + 1), self.tokens.get(at + 2));
+        let date = day.is_number() && month.single(gap::SLASH) && month.len == 3;
+        date && first.gap == gap::SPACE | gap::DASH && first.gap_len == 3
+    }
+
+    /// `PWD=/home/lan`, `C:\Users\lan`.
+    fn is_in_home(&self, at: usize) -> bool {
+        let Some(before) = at.checked_sub(1).map(|before| self.tokens.get(before)) else { return false };
+        match self.tokens.text(before) {
+            b"home" => before.gap == gap::EQUALS | gap::SLASH && before.gap_len == 2,
+            b"users" => self.tokens.get(at).gap == gap::BACKSLASH && before.gap & gap::BACKSLASH != 0,
+            _ => false,
+        }
+    }
+
+    /// A land certificate by its form, two capitals and six to eight digits, where its words stand before it.
+    pub(super) fn land_certificate(&mut self, at: usize, token: &Token) {
+        let number = self.tokens.get(at + 1);
+        if token.len == 2
+            && token.is_upper()
+            && number.is_number()
+            && (6..=8).contains(&number.len)
+            && number.single(gap::SPACE)
+            && self.switches.is_on(Class::LandRecord)
+            && matches!(self.said(at, Class::LandRecord), Said::Direct | Said::Window)
+        {
+            self.found(Class::LandRecord, at, at + 1, 70);
         }
     }
 
@@ -84,13 +131,13 @@ impl Pass<'_> {
     fn is_no_syllable(&self, at: usize) -> bool {
         let token = self.tokens.get(at);
         let vietnamese = self.nearby.nearest().is_some_and(|phrase| phrase.is(kind::MARKED));
-        vietnamese && !token.is_capital() && self.scanner.lexicon.folded(&token) & (word::SYLLABLE | word::PHRASE) == 0
+        vietnamese && !token.is_capital() && self.scanner.lexicon.folded(token) & (word::SYLLABLE | word::PHRASE) == 0
     }
 
     /// `user lan logged in`, `user lan was`: a verb in the past follows.
     fn acts(&self, at: usize) -> bool {
         let next = self.tokens.get(at + 1);
-        let text = self.tokens.text(&next);
+        let text = self.tokens.text(next);
         let verb = text.len() > 4 && text.ends_with(b"ed") || matches!(text, b"was" | b"has" | b"sent" | b"made");
         next.single(gap::SPACE) && next.is_word() && verb && !self.tokens.get(at).is_capital()
     }
@@ -103,22 +150,33 @@ impl Pass<'_> {
         }
         let (bits, len) = self.tokens.gap(last + 1);
         let mailbox = len == 1 && bits == gap::AT;
+        if mailbox {
+            self.principal(at, last + 1, score);
+            return;
+        }
         let machine = self.bytes.get(self.tokens.get(last).end as usize) == Some(&b'$');
         let first = self.domain_skipped(at, last);
         let (token, end) = (self.tokens.get(first), self.tokens.get(last));
         let bytes = self.bytes.get(token.start as usize..end.end as usize).unwrap_or_default();
         let Ok(account) = std::str::from_utf8(bytes) else { return };
         let only_digits = (first..=last).all(|place| self.tokens.get(place).is_number());
-        if mailbox
-            || machine
-            || only_digits
-            || account.len() > ACCOUNT_BYTES_MAX
-            || first == last && self.is_plain(&token)
-        {
+        if machine || only_digits || account.len() > ACCOUNT_BYTES_MAX || first == last && self.is_plain(token) {
             return;
         }
         if self.scanner.rules.is_person_account(account) {
             self.found(Class::UserName, first, last, score);
+        }
+    }
+
+    /// `lan@danang.local`: the account of a person in a realm that has no mailboxes; other addresses are e-mail.
+    fn principal(&mut self, at: usize, realm: usize, score: i32) {
+        let last = self.joined(realm, gap::DOT | gap::DASH);
+        let (start, end) = (self.tokens.get(at).start as usize, self.tokens.get(last).end as usize);
+        let Some(Ok(account)) = self.bytes.get(start..end).map(std::str::from_utf8) else { return };
+        let rules = &self.scanner.rules;
+        if account.len() <= ACCOUNT_BYTES_MAX && !rules.is_person_mailbox(account) && rules.is_person_principal(account)
+        {
+            self.found_bytes(Class::UserName, start, end, score);
         }
     }
 
@@ -220,6 +278,6 @@ impl Pass<'_> {
 
     fn digits(&self, at: usize) -> usize {
         let token = self.tokens.get(at);
-        self.tokens.text(&token).iter().filter(|letter| letter.is_ascii_digit()).count()
+        self.tokens.text(token).iter().filter(|letter| letter.is_ascii_digit()).count()
     }
 }
