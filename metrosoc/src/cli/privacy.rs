@@ -161,15 +161,18 @@ impl<W: Write> Scan<'_, W> {
 
     fn span_json(&self, found: &FieldSpan) -> Value {
         let span = &found.span;
-        let mut row =
-            json!({ "class": span.class.as_str(), "start": span.start, "end": span.end, "score": span.score });
+        let mut row = serde_json::Map::new();
+        row.insert("class".to_owned(), json!(span.class.as_str()));
+        row.insert("start".to_owned(), json!(span.start));
+        row.insert("end".to_owned(), json!(span.end));
+        row.insert("score".to_owned(), json!(span.score));
         if !found.field.is_empty() {
-            row["field"] = json!(found.field);
+            row.insert("field".to_owned(), json!(found.field));
         }
         if self.arguments.show {
-            row["value"] = json!(found.value);
+            row.insert("value".to_owned(), json!(found.value));
         }
-        row
+        Value::Object(row)
     }
 }
 

@@ -110,7 +110,11 @@ impl Pass<'_> {
         }
         let mut token = self.tokens.get(place);
         // `Phường 9`: the number of a ward is no house.
-        if !is_house(token) || self.is_date(place) || place == at && (self.glued_before(at) || self.place_next == at) {
+        if !is_house(token)
+            || self.is_date(place)
+            || place == at && token.single(gap::SLASH)
+            || place == at && (self.glued_before(at) || self.place_next == at)
+        {
             return None;
         }
         for _ in 0..4 {

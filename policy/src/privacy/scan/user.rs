@@ -63,7 +63,7 @@ impl Pass<'_> {
             let first = self.joined_before(at);
             self.account(first, 62);
         } else if home && self.is_in_home(at) {
-            self.account(at, 62);
+            self.account_between(at, self.joined(at, gap::DOT | gap::UNDER | gap::DASH), 62);
         }
     }
 
@@ -154,8 +154,12 @@ impl Pass<'_> {
             self.principal(at, last + 1, score);
             return;
         }
+        self.account_between(self.domain_skipped(at, last), last, score);
+    }
+
+    /// The account that these tokens are, unless it is no person's.
+    fn account_between(&mut self, first: usize, last: usize, score: i32) {
         let machine = self.bytes.get(self.tokens.get(last).end as usize) == Some(&b'$');
-        let first = self.domain_skipped(at, last);
         let (token, end) = (self.tokens.get(first), self.tokens.get(last));
         let bytes = self.bytes.get(token.start as usize..end.end as usize).unwrap_or_default();
         let Ok(account) = std::str::from_utf8(bytes) else { return };
