@@ -44,20 +44,16 @@ enum Density {
 
 /// Lines of the labelled set, joined to events of about [`EVENT_BYTES`].
 fn events(density: Density) -> Vec<String> {
-    let mut lines = set::lines(set::SEED, EVENTS * 60).filter(|line| line.form == set::Form::Nfc);
-    let (mut events, mut machines) = (Vec::with_capacity(EVENTS), Vec::<String>::new());
+    let mut lines = set::lines(set::SEED, EVENTS * 200).filter(|line| line.form == set::Form::Nfc);
+    let mut events = Vec::with_capacity(EVENTS);
     while events.len() < EVENTS {
         let mut event = String::new();
         while event.len() < EVENT_BYTES {
             let Some(line) = lines.next() else { return events };
-            match density {
-                Density::Usual if line.labels.is_empty() => machines.push(line.text),
-                Density::Usual if event.is_empty() => {
-                    event.push_str(&line.text);
-                    machines.drain(..).for_each(|line| event.extend([" ", line.as_str()]));
-                }
-                Density::Usual => {}
-                Density::Full => event.extend([line.text.as_str(), " "]),
+            // Usual: first a line about a person, then lines about machines.
+            let skipped = matches!(density, Density::Usual) && line.labels.is_empty() == event.is_empty();
+            if !skipped {
+                event.extend([line.text.as_str(), " "]);
             }
         }
         while event.len() > EVENT_BYTES {
