@@ -34,7 +34,7 @@ fn has(line: &str, word: &str, key: bool) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line.get(..at).and_then(|before| before.chars().next_back());
         let after = line.get(at + word.len()..).unwrap_or_default();
-        let apart = before.is_none_or(|sign| " \t[{\"',-".contains(sign));
+        let apart = before.is_none_or(|sign| " \t[{\"',".contains(sign));
         let behind = after.trim_start_matches(['"', '\'']);
         apart
             && if key {
@@ -56,6 +56,7 @@ mod tests {
         assert_eq!(of_key(text, 4, "phone"), None);
         assert_eq!(of_word(text, 1, "a.phone", false), Some(4));
         assert_eq!(of_word(text, 1, "1", false), Some(4));
+        assert_eq!(of_word("a: [b-*]\n# *\nc: [\"*\"]", 1, "*", false), Some(3));
         assert_eq!(of_word(text, 1, "dataset", true), Some(8));
         assert_eq!(of_items(text, 5), [6, 8]);
         assert!(of_items(text, 99).is_empty());
