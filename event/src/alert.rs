@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AgencyId, AlertId, RuleRef, SiteId, Timestamp, UserName};
+use crate::{AgencyId, AlertId, Atom, RuleRef, SiteId, Timestamp, UserName};
 
 /// Where an alert stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,6 +81,9 @@ pub struct Alert {
     pub entities: Entities,
     /// Events of its findings: the first ones and the last, at most 100 ids.
     pub events: Vec<crate::EventId>,
+    /// The different comparisons that were true in its findings, the first ones; at most 20.
+    #[serde(default)]
+    pub atoms: Vec<Atom>,
     /// Whether every finding came from an authenticated sender.
     pub authenticated: bool,
 }

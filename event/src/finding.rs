@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Entities, EventId, KnownBy, RuleId, Timestamp};
+use crate::{Atom, Entities, EventId, KnownBy, RuleId, Timestamp};
 
 /// How serious a rule takes its matches, as Sigma names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Finding {
     pub known_by: KnownBy,
     /// The selections that were true, in the rule's own names; of a correlation, its value and group.
     pub matched: Vec<String>,
+    /// The comparisons that were true, with the values compared; of a correlation, its group. At most 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub atoms: Vec<Atom>,
     /// The events that took part in a correlation, oldest first, at most 100; nothing for a rule about one event.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<EventId>,

@@ -4,6 +4,7 @@
 
 mod action;
 mod alert;
+mod atom;
 mod attribution;
 mod clock;
 mod error;
@@ -20,6 +21,7 @@ mod value;
 
 pub use action::{Action, ActionKind, Trigger};
 pub use alert::{Alert, AlertStatus, Entities};
+pub use atom::Atom;
 pub use attribution::{KnownBy, Origin, Transport};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{EventFull, IdError, TimeError};

@@ -59,7 +59,7 @@ impl Alerts {
             row::note(&mut tx, id, now, permit.subject().name.as_str(), action, &detail).await?;
         }
         tx.commit().await?;
-        mask(&mut alert.entities, permit.masks());
+        mask(&mut alert, permit.masks());
         Ok(alert)
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use event::{Alert, AlertId, AlertStatus, EventId, Finding, Timestamp, Trigger};
+use event::{Alert, AlertId, AlertStatus, Atom, EventId, Finding, Timestamp, Trigger};
 use ring::digest::{SHA256, digest};
 use store::Tx;
 
 use super::row;
 use crate::DetectorError;
+use crate::sigma::explain::ATOMS_MAX;
 
 /// Ids kept of the first events of an alert, and as many of the last.
 const EVENTS_KEPT: usize = 50;
@@ -96,6 +97,7 @@ fn first(key: &str, finding: &Finding, now: Timestamp) -> Result<Alert, Detector
         updated: now,
         entities: finding.entities.clone(),
         events: finding.events().collect(),
+        atoms: finding.atoms.clone(),
         authenticated: finding.known_by.authenticated(),
     })
 }
@@ -120,6 +122,7 @@ fn grow(alert: &mut Alert, finding: &Finding, now: Timestamp) {
     old.source_ip = old.source_ip.or(new.source_ip);
     old.destination_ip = old.destination_ip.or(new.destination_ip);
     finding.events().for_each(|id| keep(alert, id));
+    finding.atoms.iter().for_each(|atom| witness(alert, atom));
 }
 
 /// The first ids stay, and the last.
@@ -131,6 +134,17 @@ fn keep(alert: &mut Alert, id: EventId) {
         alert.events.remove(EVENTS_KEPT);
     }
     alert.events.push(id);
+}
+
+/// One atom of each comparison, with the value that came first.
+fn witness(alert: &mut Alert, atom: &Atom) {
+    let same = |own: &Atom| {
+        (&own.selection, &own.field, &own.operator, &own.pattern)
+            == (&atom.selection, &atom.field, &atom.operator, &atom.pattern)
+    };
+    if alert.atoms.len() < ATOMS_MAX && !alert.atoms.iter().any(same) {
+        alert.atoms.push(atom.clone());
+    }
 }
 
 fn trigger(alert: &Alert, now: Timestamp) -> Trigger {

@@ -86,7 +86,7 @@ impl Alerts {
         alerts.truncate(limit);
         let last = alerts.last().filter(|_| has_more);
         let next = last.map(|alert| format!("{}.{}", alert.last_seen.nanos(), alert.id));
-        alerts.iter_mut().for_each(|alert| mask(&mut alert.entities, permit.masks()));
+        alerts.iter_mut().for_each(|alert| mask(alert, permit.masks()));
         Ok(AlertPage { total: total.unsigned_abs(), alerts, next })
     }
 
@@ -97,7 +97,7 @@ impl Alerts {
     pub async fn get(&self, permit: &Permit, id: &AlertId) -> Result<Alert, DetectorError> {
         self.require(permit, Operation::Read)?;
         let mut alert = self.unmasked(permit, id).await?;
-        mask(&mut alert.entities, permit.masks());
+        mask(&mut alert, permit.masks());
         Ok(alert)
     }
 
@@ -166,8 +166,14 @@ pub(super) fn in_scope(permit: &Permit, id: &AlertId, alert: Option<Alert>) -> R
     alert.filter(holds).ok_or_else(|| DetectorError::NoSuchAlert { id: id.to_string() })
 }
 
-/// Shows of the entities what the masks allow. A masked address is no address: nothing is left of it.
-pub(super) fn mask(entities: &mut Entities, masks: &dyn Masks) {
+/// Shows of entities and atoms what the masks allow.
+pub(super) fn mask(alert: &mut Alert, masks: &dyn Masks) {
+    mask_entities(&mut alert.entities, masks);
+    alert.atoms = std::mem::take(&mut alert.atoms).into_iter().filter_map(|atom| atom.masked(masks)).collect();
+}
+
+/// A masked address is no address: nothing is left of it.
+fn mask_entities(entities: &mut Entities, masks: &dyn Masks) {
     let text = |field, value: &mut Option<String>| {
         *value = value.take().and_then(|text| masks.show(field, &text).map(|shown| shown.into_owned()));
     };

@@ -33,8 +33,8 @@ pub(super) async fn insert(tx: &mut Tx, key: &str, alert: &Alert) -> Result<(), 
     let entities = &alert.entities;
     sqlx::query(
         "INSERT INTO alert (id, group_key, rule, level, words, status, assignee, count, first_seen_ns, last_seen_ns, \
-         created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, authenticated) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+         created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, authenticated, atoms) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
     )
     .bind(alert.id.as_str())
     .bind(key)
@@ -56,6 +56,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &str, alert: &Alert) -> Result<(), 
     .bind(entities.destination_ip.map(|address| address.to_string()))
     .bind(json(&alert.events, alert)?)
     .bind(i64::from(alert.authenticated))
+    .bind(json(&alert.atoms, alert)?)
     .execute(&mut **tx)
     .await?;
     note(tx, &alert.id, alert.created, "detector", "created", "{}").await
@@ -66,7 +67,7 @@ pub(super) async fn grow(tx: &mut Tx, alert: &Alert) -> Result<(), DetectorError
     let entities = &alert.entities;
     sqlx::query(
         "UPDATE alert SET count = $2, first_seen_ns = $3, last_seen_ns = $4, updated_ns = $5, host = $6, user_name = $7, \
-         source_ip = $8, destination_ip = $9, events = $10, authenticated = $11 WHERE id = $1",
+         source_ip = $8, destination_ip = $9, events = $10, authenticated = $11, atoms = $12 WHERE id = $1",
     )
     .bind(alert.id.as_str())
     .bind(signed(alert.count))
@@ -79,6 +80,7 @@ pub(super) async fn grow(tx: &mut Tx, alert: &Alert) -> Result<(), DetectorError
     .bind(entities.destination_ip.map(|address| address.to_string()))
     .bind(json(&alert.events, alert)?)
     .bind(i64::from(alert.authenticated))
+    .bind(json(&alert.atoms, alert)?)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -120,6 +122,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Alert, DetectorError> {
     let status: String = row.try_get("status")?;
     let rule: String = row.try_get("rule")?;
     let events: String = row.try_get("events")?;
+    let atoms: String = row.try_get("atoms")?;
     Ok(Alert {
         id: AlertId::new(&id).map_err(|error| fault(error.to_string()))?,
         rule: serde_json::from_str(&rule).map_err(|error| fault(error.to_string()))?,
@@ -139,6 +142,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Alert, DetectorError> {
             destination_ip: address("destination_ip")?,
         },
         events: serde_json::from_str(&events).map_err(|error| fault(error.to_string()))?,
+        atoms: serde_json::from_str(&atoms).map_err(|error| fault(error.to_string()))?,
         authenticated: row.try_get::<i64, _>("authenticated")? != 0,
     })
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{
-    AgencyId, AlertStatus, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation, Permit,
-    Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
+    AgencyId, AlertStatus, Atom, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation,
+    Permit, Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
 };
 use store::testing::stores;
 
@@ -33,6 +33,21 @@ fn finding(event: u64, rule: &str, site: &str, source: &str, secs: i64) -> Findi
         },
         known_by: KnownBy::Certificate,
         matched: vec!["selection".to_owned()],
+        atoms: vec![
+            atom("user.name", "lan"),
+            atom("host.name", "srv-1"),
+            Atom { field: None, ..atom("", "a word of the message") },
+        ],
+    }
+}
+
+fn atom(field: &str, value: &str) -> Atom {
+    Atom {
+        selection: "selection".to_owned(),
+        field: Some(field.to_owned()),
+        operator: "contains".to_owned(),
+        pattern: Some(value.to_owned()),
+        value: Some(value.to_owned()),
     }
 }
 
@@ -130,7 +145,7 @@ async fn long_alerts_keep_the_first_and_the_last_events() {
         let page = alerts.list(&reader(), &AlertQuery::default()).await.unwrap();
         let events = &page.alerts[0].events;
         assert_eq!((events.len(), events[49], events[50], events[99]), (100, EventId(49), EventId(100), EventId(149)));
-        assert_eq!(page.alerts[0].count, 150);
+        assert_eq!((page.alerts[0].count, page.alerts[0].atoms.len()), (150, 3));
     })
     .await;
 }
@@ -238,6 +253,8 @@ async fn masks_hold_on_every_way_out() {
             assert_eq!(alert.entities.user.as_deref(), Some("***"));
             assert_eq!(alert.entities.host.as_deref(), Some("srv-1"));
             assert_eq!(alert.entities.source_ip, None);
+            let stars = Atom { pattern: None, value: Some("***".to_owned()), ..atom("user.name", "") };
+            assert_eq!(alert.atoms, [stars, atom("host.name", "srv-1")]);
         }
         let clear = alerts.get(&reader(), &id).await.unwrap();
         assert_eq!(clear.entities.user.as_deref(), Some("lan"));

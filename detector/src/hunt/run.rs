@@ -101,7 +101,7 @@ impl Hunt<'_> {
     }
 
     fn stream(&self) -> Stream {
-        Stream::new(self.request.picked.book.clone(), Settings::default())
+        Stream::new(self.request.picked.book.clone(), Settings::default()).without_atoms()
     }
 
     /// Gives one event to a stream and counts what comes of it.

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Entities, Event, EventId, Finding, KnownBy, RuleId, Timestamp};
+use event::{Atom, Entities, Event, EventId, Finding, KnownBy, RuleId, Timestamp};
 
 use super::Rulebook;
 use crate::correlate::{CheckpointError, Correlated, Hit, Settings, State, Totals};
+use crate::sigma::explain::{self, holding_atoms};
 use crate::sigma::{Scratch, entities_of, finding_of};
 
 /// Most steps through a silence.
@@ -28,6 +29,8 @@ pub struct Stream {
     /// How late the correlations think it is; nothing before the first event.
     clock: Option<Timestamp>,
     lateness: Duration,
+    /// Whether findings carry their atoms.
+    keeps_atoms: bool,
 }
 
 impl Stream {
@@ -58,7 +61,13 @@ impl Stream {
         // Who sent the events before this one is not known any more; they count as unproven.
         let unproven = Unproven { ids: BTreeSet::new(), from: state.position() };
         let (scratch, correlated) = (Scratch::default(), Vec::new());
-        Self { book, scratch, state, correlated, unproven, clock: None, lateness }
+        Self { book, scratch, state, correlated, unproven, clock: None, lateness, keeps_atoms: true }
+    }
+
+    /// Leaves the atoms of findings out: for who counts findings and shows none of them.
+    #[must_use]
+    pub fn without_atoms(self) -> Self {
+        Self { keeps_atoms: false, ..self }
     }
 
     /// The rulebook at work.
@@ -119,7 +128,11 @@ impl Stream {
                 continue;
             }
             if !book.plan().is_silent(found.number) {
-                findings.push(finding_of(event, &found));
+                let mut finding = finding_of(event, &found);
+                if self.keeps_atoms {
+                    finding.atoms = holding_atoms(book.rules(), found.rule, event);
+                }
+                findings.push(finding);
             }
             if book.plan().wants(found.number) {
                 wanted.push(found.number);
@@ -198,6 +211,7 @@ impl Stream {
                 entities: entities(own, &correlated.group),
                 known_by: self.unproven.known_by(&correlated),
                 matched: told(&correlated),
+                atoms: group_atoms(&correlated.group),
                 related: correlated.events,
             });
         }
@@ -209,6 +223,18 @@ fn told(correlated: &Correlated) -> Vec<String> {
     let value = format!("value {} of {} events", correlated.value, correlated.events_total);
     let group = correlated.group.iter().map(|(name, value)| format!("{name}: {value}"));
     std::iter::once(value).chain(group).collect()
+}
+
+/// The group that the events have in common, as evidence.
+fn group_atoms(group: &[(String, String)]) -> Vec<Atom> {
+    let atom = |(name, value): &(String, String)| Atom {
+        selection: "group-by".to_owned(),
+        field: Some(name.clone()),
+        operator: String::new(),
+        pattern: None,
+        value: Some(explain::cut(value)),
+    };
+    group.iter().take(explain::ATOMS_MAX).map(atom).collect()
 }
 
 /// Who and what it is about: the group where it says so, else the event that fulfilled it.

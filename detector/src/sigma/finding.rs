@@ -21,7 +21,8 @@ const SOURCE_IP: [&str; 8] = [
 const DESTINATION_IP: [&str; 6] =
     ["destination.ip", "server.ip", "DestinationIp", "DestAddress", "dst_ip", "winlog.event_data.DestinationIp"];
 
-/// The finding that a match on `event` is. Entities come from ECS fields, else from Sigma's and Windows' own names.
+/// The finding that a match on `event` is, without its atoms. Entities come from ECS fields, else from Sigma's and
+/// Windows' own names.
 pub fn finding_of(event: &Event, found: &Match<'_>) -> Finding {
     Finding {
         rule: found.rule.reference.clone(),
@@ -30,6 +31,7 @@ pub fn finding_of(event: &Event, found: &Match<'_>) -> Finding {
         entities: entities_of(event),
         known_by: event.origin.as_ref().map_or(KnownBy::Unknown, |origin| origin.known_by),
         matched: found.matched.clone(),
+        atoms: Vec::new(),
         related: Vec::new(),
     }
 }

@@ -129,6 +129,15 @@ impl Item {
         self.tests.get(number).is_some_and(|test| self.holds(test, view))
     }
 
+    /// The value of the event that has the value of this number; the first of the field where the opposite is meant, and
+    /// nothing for keywords and for what must be absent.
+    pub(crate) fn value_found<'e>(&self, number: usize, view: &View<'e>) -> Option<&'e Entry<'e>> {
+        let names = self.names.as_deref()?;
+        let test = self.tests.get(number)?;
+        let any = self.negated || matches!(test, Test::Exists(true));
+        view.values(names).find(|entry| any || self.fits(test, view, entry))
+    }
+
     fn holds(&self, test: &Test, view: &View<'_>) -> bool {
         match &self.names {
             Some(names) => self.field_has(test, view, view.values(names)),

@@ -35,6 +35,11 @@ impl<'e> Entry<'e> {
         self.name == "@timestamp"
     }
 
+    /// The field's name in the event.
+    pub(crate) fn name(&self) -> &'e str {
+        self.name
+    }
+
     /// The value as it is.
     pub(crate) fn value(&self) -> Value<'e> {
         self.value

@@ -1,7 +1,7 @@
-//! What was true, in short: the lines that an alert keeps of a match.
+//! What was true, in short: the evidence that a finding keeps of a match.
 
 use bumpalo::Bump;
-use event::Event;
+use event::{Atom, Event};
 
 use super::super::detection::Detection;
 use super::super::rule::Rule;
@@ -9,14 +9,14 @@ use super::super::set::RuleSet;
 use super::super::value::Item;
 use super::super::view::{Places, View};
 
-/// Most lines of one match.
+/// Most atoms of one match.
 pub const ATOMS_MAX: usize = 20;
-/// Most characters of one line.
+/// Most characters of a pattern or a value.
 pub const ATOM_CHARS_MAX: usize = 200;
 
-/// The items that hold, such as `selection: CommandLine|contains "whoami"`; at most [`ATOMS_MAX`] lines of
-/// [`ATOM_CHARS_MAX`] characters. They are the rule's own text: nothing of the event is in them.
-pub fn holding_atoms(set: &RuleSet, rule: &Rule, event: &Event) -> Vec<String> {
+/// The comparisons of `rule`, which must be one of `set`, that hold; at most [`ATOMS_MAX`]. They carry values of the
+/// event: show them through [`Atom::masked`].
+pub fn holding_atoms(set: &RuleSet, rule: &Rule, event: &Event) -> Vec<Atom> {
     let (bump, mut places) = (Bump::new(), Places::default());
     let view = View::new(event, set.names(), &mut places, &bump);
     let mut found = Vec::new();
@@ -28,38 +28,48 @@ pub fn holding_atoms(set: &RuleSet, rule: &Rule, event: &Event) -> Vec<String> {
             add(name, detection, &view, &mut found);
         }
     }
-    found.truncate(ATOMS_MAX);
     found
 }
 
-/// Adds the lines of a detection that holds.
-fn add(selection: &str, detection: &Detection, view: &View<'_>, found: &mut Vec<String>) {
-    if found.len() >= ATOMS_MAX {
-        return;
-    }
+/// Adds the atoms of a detection that holds.
+fn add(selection: &str, detection: &Detection, view: &View<'_>, found: &mut Vec<Atom>) {
     match detection {
         Detection::All(parts) | Detection::Any(parts) => {
-            parts.iter().filter(|part| part.matches(view)).for_each(|part| add(selection, part, view, found));
+            for part in parts.iter().filter(|part| part.matches(view)) {
+                if found.len() >= ATOMS_MAX {
+                    return;
+                }
+                add(selection, part, view, found);
+            }
         }
-        Detection::Item(item) => found.push(line(selection, item, view)),
+        Detection::Item(item) => {
+            let room = ATOMS_MAX.saturating_sub(found.len());
+            found.extend(atoms(selection, item, view).take(room));
+        }
     }
 }
 
-fn line(selection: &str, item: &Item, view: &View<'_>) -> String {
+/// An atom for each value that was found; for each value at all where the opposite is meant.
+fn atoms<'i>(selection: &'i str, item: &'i Item, view: &'i View<'_>) -> impl Iterator<Item = Atom> + 'i {
     let label = item.label();
+    let operator = label.modifiers().collect::<Vec<_>>().join("|");
     let values = label.values().enumerate().filter(|(number, _)| item.is_negated() || item.value_holds(*number, view));
-    let values: Vec<String> = values.map(|(_, value)| quoted(value)).collect();
-    let key = if label.key().is_empty() { String::new() } else { format!("{} ", label.key()) };
-    cut(&format!("{selection}: {key}{}", values.join(", ")))
+    values.map(move |(number, pattern)| {
+        let entry = item.value_found(number, view);
+        let field = entry.map_or(label.field(), |entry| entry.name());
+        Atom {
+            selection: selection.to_owned(),
+            field: item.names().map(|_| field.to_owned()),
+            operator: operator.clone(),
+            pattern: Some(cut(pattern)),
+            value: entry.map(|entry| cut(entry.text())),
+        }
+    })
 }
 
-/// Numbers and null stand bare, text in quotes.
-fn quoted(value: &str) -> String {
-    if value == "null" || value.parse::<f64>().is_ok() { value.to_owned() } else { format!("\"{value}\"") }
-}
-
-fn cut(text: &str) -> String {
-    if text.chars().count() <= ATOM_CHARS_MAX {
+/// At most [`ATOM_CHARS_MAX`] characters; what was longer ends in `…`.
+pub(crate) fn cut(text: &str) -> String {
+    if text.chars().nth(ATOM_CHARS_MAX).is_none() {
         return text.to_owned();
     }
     text.chars().take(ATOM_CHARS_MAX.saturating_sub(1)).chain(['…']).collect()

@@ -12,6 +12,7 @@ mod words;
 use event::{Level, Masks, RuleId, Visibility};
 use serde::Serialize;
 
+pub(crate) use atoms::cut;
 pub use atoms::{ATOM_CHARS_MAX, ATOMS_MAX, holding_atoms};
 pub use build::explain;
 pub use reason::{Comparison, Reason};

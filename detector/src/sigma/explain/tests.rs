@@ -1,6 +1,6 @@
 //! Explanations as people and programs read them.
 
-use event::{Event, json};
+use event::{Atom, Event, json};
 
 use super::super::{FieldMap, RuleSet, RuleSource, Scratch};
 use super::*;
@@ -174,16 +174,23 @@ fn masks_hide_values_and_terminals_are_safe() {
 }
 
 #[test]
-fn atoms_are_the_rules_own_words_and_bounded() {
+fn atoms_tell_what_was_compared_and_are_bounded() {
     let source = RuleSource::Text { path: "a.yml".to_owned(), yaml: RULE.to_owned() };
     let set = RuleSet::load(&[source], &FieldMap::embedded().unwrap());
     let found = holding_atoms(&set, &set.rules()[0], &event(STARTED));
+    let atom = |selection: &str, field: &str, operator: &str, pattern: &str, value: Option<&str>| Atom {
+        selection: selection.to_owned(),
+        field: Some(field.to_owned()),
+        operator: operator.to_owned(),
+        pattern: Some(pattern.to_owned()),
+        value: value.map(str::to_owned),
+    };
     assert_eq!(
         found,
         [
-            r#"selection_program: Image|endswith "\whoami.exe""#,
-            r#"selection_program: CommandLine|contains "whoami""#,
-            "filter_parent: ParentImage null",
+            atom("selection_program", "Image", "endswith", r"\whoami.exe", Some(r"C:\Windows\System32\whoami.exe")),
+            atom("selection_program", "process.command_line", "contains", "whoami", Some("WHOAMI /ALL")),
+            atom("filter_parent", "ParentImage", "", "null", None),
         ]
     );
     let values: Vec<String> =
@@ -197,7 +204,8 @@ fn atoms_are_the_rules_own_words_and_bounded() {
     let fields: Vec<String> = (0..40).map(|at| format!("\"F{at}\":\"{}\"", "v".repeat(150))).collect();
     let found = holding_atoms(&set, &set.rules()[0], &event(&format!("{{{}}}", fields.join(","))));
     assert_eq!(found.len(), ATOMS_MAX);
-    assert!(found.iter().all(|line| line.chars().count() <= ATOM_CHARS_MAX), "{found:?}");
+    let text_len = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
+    assert!(found.iter().all(|atom| text_len(&atom.value).max(text_len(&atom.pattern)) <= ATOM_CHARS_MAX), "{found:?}");
 }
 
 #[test]
