@@ -17,6 +17,7 @@ pub use change::AlertChange;
 pub use list::{AlertPage, AlertQuery, HistoryEntry};
 
 use crate::DetectorError;
+use crate::exception::{self, Hiding};
 use group::Group;
 pub(crate) use group::key_of;
 
@@ -61,6 +62,20 @@ impl Alerts {
     /// # Errors
     /// When the store refuses; then neither alerts nor position have changed.
     pub async fn take(&self, findings: &[Finding], next: EventId) -> Result<Vec<Trigger>, DetectorError> {
+        self.take_with(findings, &[], next).await
+    }
+
+    /// As [`Alerts::take`], and counts what exceptions have hidden of the same events, in the same transaction: neither a
+    /// restart nor a replay changes the counts.
+    ///
+    /// # Errors
+    /// As [`Alerts::take`].
+    pub async fn take_with(
+        &self,
+        findings: &[Finding],
+        hidden: &[Hiding],
+        next: EventId,
+    ) -> Result<Vec<Trigger>, DetectorError> {
         let mut tx = self.store.begin().await?;
         let position: Option<String> = store::sqlx::query_scalar("SELECT value FROM meta WHERE name = $1")
             .bind(POSITION)
@@ -73,6 +88,7 @@ impl Alerts {
         }
         let new = findings.iter().filter(|finding| finding.event >= position);
         let triggers = self.store_in(&mut tx, new).await?;
+        exception::count(&mut tx, hidden.iter().filter(|hiding| hiding.event >= position)).await?;
         tx.set_meta(POSITION, &next.to_string()).await?;
         tx.commit().await?;
         Ok(triggers)

@@ -74,6 +74,7 @@ impl Draft {
             created_by: by.clone(),
             expires: self.expires,
             withdrawn: None,
+            hidden: 0,
         })
     }
 

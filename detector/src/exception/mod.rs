@@ -9,13 +9,14 @@ mod register;
 mod row;
 mod set;
 
-use event::{ExceptionId, Level, RuleId, Timestamp, UserName};
+use event::{EventId, ExceptionId, Level, RuleId, Timestamp, UserName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 pub use draft::{Draft, LIFE_MAX};
 pub use register::{Accepted, ExceptionRegister};
-pub use set::{Exceptions, Hidden};
+pub(crate) use row::count;
+pub use set::Exceptions;
 
 /// The findings of which rules an exception may hide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,17 @@ pub struct Exception {
     pub expires: Timestamp,
     /// Its end before that.
     pub withdrawn: Option<Withdrawal>,
+    /// How many findings it has hidden, over all restarts.
+    pub hidden: u64,
+}
+
+/// An exception has hidden a finding on an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hiding {
+    /// The event.
+    pub event: EventId,
+    /// The exception.
+    pub exception: ExceptionId,
 }
 
 /// The end of an exception before its date.

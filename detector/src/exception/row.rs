@@ -1,11 +1,13 @@
 //! An exception as it is stored.
 
+use std::collections::BTreeMap;
+
 use event::{ExceptionId, Timestamp, UserName};
 use store::Tx;
 use store::sqlx::any::AnyRow;
 use store::sqlx::{self, Row};
 
-use super::{Exception, Withdrawal};
+use super::{Exception, Hiding, Withdrawal};
 use crate::DetectorError;
 
 /// Stores a new exception.
@@ -42,6 +44,22 @@ pub(super) async fn withdraw(tx: &mut Tx, id: &ExceptionId, end: &Withdrawal) ->
     Ok(())
 }
 
+/// Counts what exceptions have hidden, in the transaction that stores what was not.
+pub(crate) async fn count(tx: &mut Tx, hidden: impl Iterator<Item = &Hiding>) -> Result<(), DetectorError> {
+    let mut counts: BTreeMap<&ExceptionId, i64> = BTreeMap::new();
+    for hiding in hidden {
+        *counts.entry(&hiding.exception).or_default() += 1;
+    }
+    for (id, count) in counts {
+        sqlx::query("UPDATE detector_exception SET hidden = hidden + $2 WHERE id = $1")
+            .bind(id.as_str())
+            .bind(count)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Reads a stored exception.
 pub(super) fn read(row: &AnyRow) -> Result<Exception, DetectorError> {
     let id: String = row.try_get("id")?;
@@ -67,6 +85,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Exception, DetectorError> {
         created_by: name(text("created_by")?)?,
         expires: time("expires_ns")?,
         withdrawn,
+        hidden: row.try_get::<i64, _>("hidden")?.unsigned_abs(),
     })
 }
 

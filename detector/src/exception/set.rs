@@ -1,15 +1,13 @@
 //! The exceptions in force, compiled. Immutable: made anew when exceptions or rules change.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use event::{Event, ExceptionId, RuleId, Timestamp};
-use serde::Serialize;
 
 use super::{Exception, State, Target};
 use crate::sigma::{FieldMap, LogSource, RuleSet, Selections};
 
-/// Exceptions ready to be asked, each with the count of what it has hidden since it was compiled.
+/// Exceptions ready to be asked. What they hide is counted where alerts are stored, see [`super::Hiding`].
 #[derive(Debug, Default)]
 pub struct Exceptions {
     /// In the order in which they were added.
@@ -23,16 +21,6 @@ pub struct Exceptions {
 struct Active {
     id: ExceptionId,
     expires: Timestamp,
-    hidden: AtomicU64,
-}
-
-/// What an exception has hidden.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hidden {
-    /// The exception.
-    pub id: ExceptionId,
-    /// Findings since the set was made.
-    pub count: u64,
 }
 
 impl Exceptions {
@@ -56,7 +44,7 @@ impl Exceptions {
                         set.by_rule.entry(rule.clone()).or_default().push(number);
                     }
                     let Exception { id, expires, .. } = exception.clone();
-                    set.active.push(Active { id, expires, hidden: AtomicU64::new(0) });
+                    set.active.push(Active { id, expires });
                 }
                 Err(reason) => set.faults.push((exception.id.clone(), reason)),
             }
@@ -64,29 +52,13 @@ impl Exceptions {
         set
     }
 
-    /// The exception that hides a finding of `rule` on `event` at `now`, and counts it; `None` when it is to be seen.
+    /// The exception that hides a finding of `rule` on `event` at `now`; `None` when it is to be seen.
     /// What has expired since the set was made hides nothing.
     pub fn hides(&self, rule: &RuleId, event: &Event, now: Timestamp) -> Option<&ExceptionId> {
         let numbers = self.by_rule.get(rule)?;
         let in_force = |number: &usize| self.active.get(*number).is_some_and(|one| now < one.expires);
         let number = self.selections.first(numbers.iter().copied().filter(in_force), event)?;
-        let one = self.active.get(number)?;
-        one.hidden.fetch_add(1, Ordering::Relaxed);
-        Some(&one.id)
-    }
-
-    /// How many findings each has hidden, in the order of the exceptions.
-    pub fn hidden(&self) -> Vec<Hidden> {
-        let count = |one: &Active| Hidden { id: one.id.clone(), count: one.hidden.load(Ordering::Relaxed) };
-        self.active.iter().map(count).collect()
-    }
-
-    /// Takes over the counts of the set that this one replaces.
-    pub fn keep_counts(&self, before: &Self) {
-        let counts: HashMap<ExceptionId, u64> = before.hidden().into_iter().map(|one| (one.id, one.count)).collect();
-        for one in &self.active {
-            one.hidden.fetch_add(counts.get(&one.id).copied().unwrap_or(0), Ordering::Relaxed);
-        }
+        self.active.get(number).map(|one| &one.id)
     }
 
     /// How many are in force at the most.

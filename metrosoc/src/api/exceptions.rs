@@ -16,12 +16,11 @@ use super::caller::Caller;
 use super::problem::Problem;
 use super::{App, Body};
 
-/// `GET /api/v1/exceptions`: every one, expired and withdrawn ones too, with what it has hidden since the start.
+/// `GET /api/v1/exceptions`: every one, expired and withdrawn ones too, with what it has hidden.
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Read, Object::Rules, "")?;
     let stored = app.exception_register.list(&permit).await.map_err(|error| problem_of(&error))?;
     let set = app.exceptions.load();
-    let hidden: HashMap<ExceptionId, u64> = set.hidden().into_iter().map(|one| (one.id, one.count)).collect();
     let faults: HashMap<&ExceptionId, &String> = set.faults().iter().map(|(id, reason)| (id, reason)).collect();
     let now = app.exception_register.now();
     let mut exceptions = Vec::with_capacity(stored.len());
@@ -29,7 +28,6 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Va
         let mut entry = serde_json::to_value(exception).map_err(|error| Problem::fault("exceptions", &error))?;
         if let Some(map) = entry.as_object_mut() {
             map.insert("state".to_owned(), json!(exception.state(now)));
-            map.insert("hidden".to_owned(), json!(hidden.get(&exception.id).copied().unwrap_or(0)));
             map.insert("fault".to_owned(), json!(faults.get(&exception.id)));
         }
         exceptions.push(entry);
@@ -84,7 +82,7 @@ pub async fn withdraw(
     Ok(Json(json!({ "exception": exception, "ledger": ledger })))
 }
 
-/// Compiles the stored exceptions for the rules in force; also after rules were loaded anew. Counts are kept.
+/// Compiles the stored exceptions for the rules in force; also after rules were loaded anew.
 ///
 /// # Errors
 /// 503 when the store cannot be read; the set before stays in force.
@@ -95,7 +93,6 @@ pub async fn put_in_force(app: &App) -> Result<(), Problem> {
     for (id, reason) in next.faults() {
         tracing::warn!(exception = %id, reason, "exception hides nothing: it cannot be compiled");
     }
-    next.keep_counts(&app.exceptions.load());
     metrics::gauge!("metrosoc_exceptions_active").set(next.len() as f64);
     app.exceptions.store(Arc::new(next));
     Ok(())

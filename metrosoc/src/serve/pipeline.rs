@@ -1,5 +1,6 @@
 //! The order of steps behind the spool: decode → match → correlate → group → index → record. One thread, batches in order.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use collector::Record;
 use collector::pipeline::Pipeline;
 use collector::spool::{Consumer, Spool};
 use detector::alert::Alerts;
-use detector::exception::Exceptions;
+use detector::exception::{Exceptions, Hiding};
 use detector::index::Index;
 use detector::rulebook::{Rulebook, Stream};
 use event::{Clock, Event, EventId, Finding, RuleId, Trigger};
@@ -136,9 +137,9 @@ impl Steps {
         self.record(progress).await?;
         let Some((last, _)) = batch.last() else { return self.make_up() };
         let next = EventId(last.0 + 1);
-        let findings = tokio::task::block_in_place(|| self.read(batch, events, progress));
+        let (findings, hidden) = tokio::task::block_in_place(|| self.read(batch, events, progress));
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
-        self.trigger(self.alerts.take(&findings, next).await.context("storing alerts")?).await?;
+        self.trigger(self.alerts.take_with(&findings, &hidden, next).await.context("storing alerts")?).await?;
         progress.unstored.clear();
         let leaf = |id: EventId, stored: &[u8]| progress.unrecorded.push(id.0, stored);
         let added = tokio::task::block_in_place(|| self.index.add_seen(events, leaf));
@@ -188,11 +189,24 @@ impl Steps {
         }
     }
 
-    fn read(&self, batch: &[(EventId, Record)], events: &mut Vec<Event>, progress: &mut Progress) -> Vec<Finding> {
+    /// The events of a batch, the findings on them, and what exceptions hide of those.
+    fn read(
+        &self,
+        batch: &[(EventId, Record)],
+        events: &mut Vec<Event>,
+        progress: &mut Progress,
+    ) -> (Vec<Finding>, Vec<Hiding>) {
         self.renew(progress);
         let exceptions = self.exceptions.load();
         let now = self.clock.now();
-        let is_hidden = |rule: &RuleId, event: &Event| exceptions.hides(rule, event, now).is_some();
+        let hidden = RefCell::new(Vec::new());
+        let is_hidden = |rule: &RuleId, event: &Event| {
+            let exception = exceptions.hides(rule, event, now).cloned();
+            let hiding = exception.map(|exception| Hiding { event: event.id, exception });
+            let is_hidden = hiding.is_some();
+            hidden.borrow_mut().extend(hiding);
+            is_hidden
+        };
         let mut findings = Vec::new();
         events.resize_with(batch.len(), Event::new);
         for ((id, record), event) in batch.iter().zip(events.iter_mut()) {
@@ -204,7 +218,7 @@ impl Steps {
         let before = std::mem::take(&mut progress.unstored);
         progress.unstored = before.iter().cloned().chain(correlated).collect();
         findings.extend(before);
-        findings
+        (findings, hidden.into_inner())
     }
 
     /// Takes the rules that are in force by now.
