@@ -19,6 +19,7 @@ pub mod password;
 mod random;
 mod seal;
 mod secret;
+mod signed_note;
 pub mod token;
 
 #[cfg(test)]
@@ -31,3 +32,4 @@ pub use master::KeySource;
 pub use note::NoteSigner;
 pub use seal::{DataKey, SEAL_OVERHEAD_BYTES, Sealer};
 pub use secret::Secret;
+pub use signed_note::{NoteError, NoteKey, VerifierKey, open_note, read_note, sign_note};

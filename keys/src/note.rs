@@ -69,7 +69,7 @@ impl std::fmt::Debug for NoteSigner {
 }
 
 /// C2SP signed-note: a name has neither spaces nor plus signs.
-fn check_name(name: &str) -> Result<(), KeyError> {
+pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
     let bad = |character: char| character.is_whitespace() || character.is_control() || character == '+';
     if name.is_empty() || name.chars().count() > NAME_CHARS_MAX || name.contains(bad) {
         return Err(KeyError::SignerName { name: name.chars().take(NAME_CHARS_MAX).collect() });
