@@ -11,5 +11,6 @@ pub mod query;
 pub mod rulebook;
 pub mod search;
 pub mod sigma;
+pub mod versions;
 
 pub use error::DetectorError;

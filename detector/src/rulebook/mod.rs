@@ -2,9 +2,10 @@
 //! pipelines that change them.
 //!
 //! `load` (below) is the order: documents → filters → pipelines → rules → correlations. `stream` asks it one event after
-//! another, `check` runs the tests that lie beside rules.
+//! another, `check` runs the tests that lie beside rules, `content` is what they say.
 
 pub(crate) mod check;
+mod content;
 mod pick;
 mod stream;
 
@@ -14,6 +15,7 @@ use event::RuleRef;
 use jiff::tz::TimeZone;
 
 pub use check::{CheckReport, Failure, check};
+pub use content::Content;
 pub use pick::{Asked, PickError, Picked};
 pub use stream::Stream;
 
@@ -76,6 +78,14 @@ impl Rulebook {
     pub fn load(sources: &[RuleSource], dialect: &Dialect) -> Self {
         let (documents, rejected) = documents::read(sources);
         Self::of(&documents, rejected, dialect)
+    }
+
+    /// As [`Rulebook::load`], and what each rule in force says, by their ids.
+    pub fn load_with_contents(sources: &[RuleSource], dialect: &Dialect) -> (Self, Vec<Content>) {
+        let (documents, rejected) = documents::read(sources);
+        let book = Self::of(&documents, rejected, dialect);
+        let contents = content::of(documents, book.rejected());
+        (book, contents)
     }
 
     fn of(documents: &[RuleDocument], mut rejected: Vec<Rejected>, dialect: &Dialect) -> Self {

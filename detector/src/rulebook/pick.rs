@@ -176,7 +176,13 @@ fn is_called(node: &Node, name: &str) -> bool {
 }
 
 fn copy(document: &RuleDocument) -> RuleDocument {
-    RuleDocument { path: document.path.clone(), line: document.line, node: document.node.clone() }
+    RuleDocument {
+        path: document.path.clone(),
+        line: document.line,
+        node: document.node.clone(),
+        text: document.text.clone(),
+        inherits: document.inherits,
+    }
 }
 
 fn sha256(text: &str) -> String {

@@ -42,6 +42,10 @@ pub(crate) struct RuleDocument {
     pub(crate) line: usize,
     /// What it holds.
     pub(crate) node: Node,
+    /// Its text as it is written.
+    pub(crate) text: String,
+    /// Whether documents of its file may add to what it says.
+    pub(crate) inherits: bool,
 }
 
 impl RuleDocument {
@@ -85,15 +89,18 @@ struct Reading {
 impl Reading {
     fn file(&mut self, path: &str, text: &str) {
         let mut collection = Collection::default();
-        for document in yaml::documents(text) {
-            let line = document.line;
+        let documents = yaml::documents(text);
+        let has_action = |node: &Node| node.get("action").is_some();
+        let inherits = documents.iter().any(|document| document.node.as_ref().is_ok_and(has_action));
+        for document in documents {
+            let (line, text) = (document.line, document.text.trim_start_matches(['\r', '\n']).to_owned());
             let mut title = None;
             let completed = document.node.and_then(|node| {
                 title = node.get("title").and_then(Node::scalar);
                 collection.complete(node)
             });
             match completed {
-                Ok(Some(node)) => self.keep(RuleDocument { path: path.to_owned(), line, node }),
+                Ok(Some(node)) => self.keep(RuleDocument { path: path.to_owned(), line, node, text, inherits }),
                 Ok(None) => {}
                 Err(reason) => self.rejected.push(Rejected { path: path.to_owned(), line: Some(line), title, reason }),
             }

@@ -80,19 +80,21 @@ impl Node {
 
 /// One document of a file and the line it begins on, counted from 1.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Document {
+pub(crate) struct Document<'t> {
     /// The document's first line.
     pub(crate) line: usize,
+    /// Its text as it is written.
+    pub(crate) text: &'t str,
     /// The document, or why it cannot be read; the line in the reason counts from the file's start.
     pub(crate) node: Result<Node, String>,
 }
 
 /// Reads every document; a fault in one does not touch the others. Empty documents are left out.
-pub(crate) fn documents(text: &str) -> Vec<Document> {
+pub(crate) fn documents(text: &str) -> Vec<Document<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     split(text)
         .into_iter()
-        .map(|(line, part)| Document { line, node: read(part, line) })
+        .map(|(line, part)| Document { line, text: part, node: read(part, line) })
         .filter(|document| document.node != Ok(Node::Null))
         .collect()
 }
