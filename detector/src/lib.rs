@@ -10,6 +10,7 @@ pub mod pipelines;
 pub mod query;
 pub mod rulebook;
 pub mod search;
+pub mod seen;
 pub mod sigma;
 pub mod versions;
 

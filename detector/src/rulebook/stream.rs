@@ -70,6 +70,11 @@ impl Stream {
         Self { keeps_atoms: false, ..self }
     }
 
+    /// A hash of the log sources of the event that was taken last; 0 when it has none.
+    pub fn sources_mark(&self) -> u64 {
+        self.scratch.sources_mark()
+    }
+
     /// The rulebook at work.
     pub fn book(&self) -> &Arc<Rulebook> {
         &self.book

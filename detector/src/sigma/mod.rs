@@ -4,9 +4,10 @@
 //! (`detection`, `value`, `modifier`, `encode`, `pattern`, `time`, `condition`, `fields`),
 //! `set` asks the compiled `engine`, which routes by `logsource` (`windows`), over a `view` of the event; `finding` tells
 //! the outcome.
-//! Beside the walk: `explain` says why, by the `label` of each item; `lint` looks at rules that load; `selections` are
+//! Beside the walk: `absent` says which rules cannot hold for want of fields; `explain` says why, by the `label` of each item; `lint` looks at rules that load; `selections` are
 //! maps of fields from elsewhere.
 
+pub(crate) mod absent;
 mod collection;
 pub(crate) mod condition;
 mod detection;
@@ -45,6 +46,7 @@ pub use logsource::{LogSource, sources_of};
 pub use rule::Rule;
 pub use selections::Selections;
 pub use set::{Match, RuleSet};
+pub(crate) use view::NameId;
 
 #[cfg(test)]
 mod corpus_tests;

@@ -58,7 +58,7 @@ impl Names {
     /// The id of `name`, made when it is new.
     pub(crate) fn intern(&mut self, name: &str) -> NameId {
         let hash = name_hash(name);
-        if let Some(id) = self.id_of(hash, name) {
+        if let Some(id) = self.known(hash, name) {
             return id;
         }
         let id = u32::try_from(self.names.len()).unwrap_or(NONE);
@@ -95,7 +95,7 @@ impl Names {
         }
     }
 
-    fn id_of(&self, hash: u32, name: &str) -> Option<NameId> {
+    fn known(&self, hash: u32, name: &str) -> Option<NameId> {
         let mask = self.slots.len().wrapping_sub(1);
         let mut at = hash as usize & mask;
         loop {
@@ -120,13 +120,18 @@ impl Names {
         (0..).map(NameId).zip(self.names.iter().map(AsRef::as_ref)).collect()
     }
 
+    /// The id of a field's name, as [`Names::find`] without an event's memory; slow.
+    pub(crate) fn id_of(&self, name: &str) -> Option<NameId> {
+        self.find(name_hash(name), name, &Bump::new())
+    }
+
     /// The id of an event's field; spaces in its name do not count (Sigma 2.1, "Field Usage").
     pub(super) fn find(&self, hash: u32, name: &str, bump: &Bump) -> Option<NameId> {
-        match self.id_of(hash, name) {
+        match self.known(hash, name) {
             None if name.bytes().any(|byte| byte == b' ') => {
                 let mut bare = BumpString::with_capacity_in(name.len(), bump);
                 bare.extend(name.chars().filter(|c| *c != ' '));
-                self.id_of(name_hash(&bare), &bare)
+                self.known(name_hash(&bare), &bare)
             }
             found => found,
         }

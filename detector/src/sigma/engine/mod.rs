@@ -18,17 +18,28 @@ mod trie;
 
 pub use scratch::Scratch;
 
+use std::hash::{Hash as _, Hasher as _};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use event::Event;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 
-use super::logsource;
+use super::logsource::{self, Source};
 use super::names::Names;
 use super::rule::Rule;
 use super::view::{Places, View};
 use class::Class;
 use routes::Routes;
+
+/// A hash of log sources; 0 for none.
+fn mark_of(sources: &[Source<'_>]) -> u64 {
+    if sources.is_empty() {
+        return 0;
+    }
+    let mut hasher = FxHasher::default();
+    sources.hash(&mut hasher);
+    hasher.finish().max(1)
+}
 
 /// Most classes that are kept; sets of log sources beyond that are evaluated rule by rule.
 const CLASSES_MAX: usize = 1_024;
@@ -65,8 +76,10 @@ impl Engine {
         mut found: impl FnMut(u32, &'s Rule, &View<'_>),
     ) {
         scratch.begin(&self.classes);
-        let Scratch { bump, places, buckets, seen, woken, holding, known, .. } = scratch;
-        self.routes.buckets(&logsource::sources(event, bump), bump, buckets);
+        let Scratch { bump, places, buckets, seen, woken, holding, known, sources, .. } = scratch;
+        let found_sources = logsource::sources(event, bump);
+        *sources = mark_of(&found_sources);
+        self.routes.buckets(&found_sources, bump, buckets);
         if buckets.is_empty() {
             return;
         }

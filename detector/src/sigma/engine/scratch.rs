@@ -20,16 +20,24 @@ pub struct Scratch {
     /// The rules that the event matches.
     pub(super) holding: Vec<u32>,
     pub(super) known: FxHashMap<Box<[u32]>, Arc<Class>>,
+    /// A hash of the last event's log sources; 0 when it has none.
+    pub(super) sources: u64,
     owner: Option<Arc<Classes>>,
 }
 
 impl Scratch {
+    /// A hash of the log sources of the event that was evaluated last; 0 when it has none.
+    pub(crate) fn sources_mark(&self) -> u64 {
+        self.sources
+    }
+
     /// Forgets the last event, and the classes of another rule set.
     pub(super) fn begin(&mut self, owner: &Arc<Classes>) {
         self.bump.reset();
         self.buckets.clear();
         self.woken.clear();
         self.holding.clear();
+        self.sources = 0;
         if !self.owner.as_ref().is_some_and(|old| Arc::ptr_eq(old, owner)) {
             self.known.clear();
             self.owner = Some(Arc::clone(owner));
