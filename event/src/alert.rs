@@ -63,6 +63,8 @@ pub struct Alert {
     pub id: AlertId,
     /// The rule that all its findings come from.
     pub rule: RuleRef,
+    /// How much it weighs, 0 to 100.
+    pub risk_score: u8,
     /// Where it stands.
     pub status: AlertStatus,
     /// Who works on it.

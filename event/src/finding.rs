@@ -32,6 +32,17 @@ impl Level {
         }
     }
 
+    /// The risk score of an alert whose rule tells none of its own, 0 to 100 (as Elastic Security has them).
+    pub fn risk_score(self) -> u8 {
+        match self {
+            Self::Informational => 1,
+            Self::Low => 21,
+            Self::Medium => 47,
+            Self::High => 73,
+            Self::Critical => 99,
+        }
+    }
+
     /// Reads Sigma's word, in any case.
     pub fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
@@ -57,6 +68,16 @@ pub struct RuleRef {
     /// The rule's tags, ATT&CK techniques as `attack.t1110.001` among them.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// The rule's own risk score, 0 to 100, where it tells one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk_score: Option<u8>,
+}
+
+impl RuleRef {
+    /// How much an alert of the rule weighs, 0 to 100: its own risk score, else its level's.
+    pub fn risk(&self) -> u8 {
+        self.risk_score.unwrap_or_else(|| self.level.risk_score()).min(100)
+    }
 }
 
 /// One rule matched one event.

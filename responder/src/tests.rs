@@ -178,6 +178,7 @@ fn trigger(alert: &str, address: &str) -> Trigger {
             title: "Many failed sign-ins".to_owned(),
             level: Level::High,
             tags: vec!["attack.t1110".to_owned()],
+            risk_score: None,
         },
         entities: Entities {
             site: Some(SiteId::new("hcm-q1").unwrap()),

@@ -88,6 +88,7 @@ fn first(key: &str, finding: &Finding, now: Timestamp) -> Result<Alert, Detector
     Ok(Alert {
         id: id_of(key, finding)?,
         rule: finding.rule.clone(),
+        risk_score: finding.rule.risk(),
         status: AlertStatus::New,
         assignee: None,
         count: 1,

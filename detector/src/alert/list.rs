@@ -196,7 +196,7 @@ fn mask_entities(entities: &mut Entities, masks: &dyn Masks) {
 
 /// A condition in SQL with its values; the text of the statement never holds anything that was given to us.
 #[derive(Debug, Default)]
-struct Condition {
+pub(super) struct Condition {
     parts: Vec<String>,
     values: Vec<Bound>,
 }
@@ -208,7 +208,7 @@ enum Bound {
 }
 
 impl Condition {
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         if self.parts.is_empty() { "1 = 1".to_owned() } else { self.parts.join(" AND ") }
     }
 
@@ -226,13 +226,20 @@ impl Condition {
         });
     }
 
-    fn scope(&mut self, permit: &Permit) {
+    pub(super) fn scope(&mut self, permit: &Permit) {
         if let Reach::Only(agencies) = &permit.scope().agencies {
             self.one_of("agency", agencies.iter().map(|agency| agency.as_str()));
         }
         if let Reach::Only(sites) = &permit.scope().sites {
             self.one_of("site", sites.iter().map(|site| site.as_str()));
         }
+    }
+
+    /// Alerts that were seen and stored since then and were not closed as false.
+    pub(super) fn counts_as_risk_since(&mut self, time: Timestamp) {
+        let (seen, stored) = (self.place(Bound::Number(time.nanos())), self.place(Bound::Number(time.nanos())));
+        let status = self.place(Bound::Text(AlertStatus::ClosedFalse.as_str().to_owned()));
+        self.parts.push(format!("last_seen_ns > {seen} AND updated_ns > {stored} AND status <> {status}"));
     }
 
     fn filter(&mut self, query: &AlertQuery) -> Result<(), DetectorError> {
@@ -268,7 +275,7 @@ impl Condition {
         Ok(())
     }
 
-    fn bind(&self, sql: &str) -> sqlx::query::Query<'static, Any, AnyArguments> {
+    pub(super) fn bind(&self, sql: &str) -> sqlx::query::Query<'static, Any, AnyArguments> {
         let query = sqlx::query(AssertSqlSafe(sql.to_owned()));
         self.values.iter().fold(query, |query, value| match value {
             Bound::Text(text) => query.bind(text.clone()),

@@ -1,10 +1,11 @@
 //! Alerts: findings grouped, stored with the detector's position, listed and changed under a permit.
 //!
-//! `group` decides what belongs together, `row` is the stored form, `list` and `change` are the two doors.
+//! `group` decides what belongs together, `row` is the stored form, `list`, `change` and `risk` are the doors.
 
 mod change;
 mod group;
 mod list;
+mod risk;
 mod row;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use store::{Store, Tx};
 
 pub use change::AlertChange;
 pub use list::{AlertPage, AlertQuery, HistoryEntry};
+pub use risk::{EntityKind, EntityRisk, RISK_WINDOW, RiskPage};
 
 use crate::DetectorError;
 use crate::exception::{self, Hiding};

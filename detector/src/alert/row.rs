@@ -33,8 +33,9 @@ pub(super) async fn insert(tx: &mut Tx, key: &str, alert: &Alert) -> Result<(), 
     let entities = &alert.entities;
     sqlx::query(
         "INSERT INTO alert (id, group_key, rule, level, words, status, assignee, count, first_seen_ns, last_seen_ns, \
-         created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, authenticated, atoms) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
+         created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, authenticated, atoms, \
+         risk_score) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
     )
     .bind(alert.id.as_str())
     .bind(key)
@@ -57,6 +58,7 @@ pub(super) async fn insert(tx: &mut Tx, key: &str, alert: &Alert) -> Result<(), 
     .bind(json(&alert.events, alert)?)
     .bind(i64::from(alert.authenticated))
     .bind(json(&alert.atoms, alert)?)
+    .bind(i64::from(alert.risk_score))
     .execute(&mut **tx)
     .await?;
     note(tx, &alert.id, alert.created, "detector", "created", "{}").await
@@ -126,6 +128,7 @@ pub(super) fn read(row: &AnyRow) -> Result<Alert, DetectorError> {
     Ok(Alert {
         id: AlertId::new(&id).map_err(|error| fault(error.to_string()))?,
         rule: serde_json::from_str(&rule).map_err(|error| fault(error.to_string()))?,
+        risk_score: u8::try_from(row.try_get::<i64, _>("risk_score")?).unwrap_or(100).min(100),
         status: AlertStatus::parse(&status).ok_or_else(|| fault(format!("unknown status `{status}`")))?,
         assignee: text("assignee")?.map(UserName::new).transpose().map_err(|error| fault(error.to_string()))?,
         count: row.try_get::<i64, _>("count")?.unsigned_abs(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event::{
-    AgencyId, AlertStatus, Atom, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object, Operation,
-    Permit, Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
+    AgencyId, AlertId, AlertStatus, Atom, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object,
+    Operation, Permit, Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
 };
 use store::testing::stores;
 
@@ -20,6 +20,7 @@ fn finding(event: u64, rule: &str, site: &str, source: &str, secs: i64) -> Findi
             title: format!("Rule 100% {rule}"),
             level: if rule == "brute" { Level::High } else { Level::Low },
             tags: vec!["attack.t1110".to_owned()],
+            risk_score: (rule == "own").then_some(5),
         },
         event: EventId(event),
         time: Timestamp::from_secs(secs),
@@ -260,6 +261,56 @@ async fn masks_hold_on_every_way_out() {
         assert_eq!(clear.entities.user.as_deref(), Some("lan"));
     })
     .await;
+}
+
+#[tokio::test]
+async fn risk_adds_up_and_fades_over_a_day() {
+    for store in stores().await.unwrap() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_000)));
+        let alerts = Alerts::open(store.store().clone(), clock.clone());
+        let batch = [
+            finding(1, "brute", "a", "10.0.0.1", 1_000),
+            finding(2, "brute", "a", "10.0.0.1", 1_000),
+            finding(3, "own", "a", "10.0.0.1", 1_000),
+            finding(4, "other", "b", "10.0.0.1", 1_000),
+            finding(5, "other", "b", "10.0.0.2", 1_000 + 7 * 86_400),
+        ];
+        let triggers = alerts.take(&batch, EventId(6)).await.unwrap();
+        let risks = async |permit: &Permit, kind: EntityKind| -> Vec<(String, f64, u64)> {
+            let page = alerts.risk(permit, &[kind], 0).await.unwrap();
+            page.entities.into_iter().map(|one| (one.name, one.risk, one.alerts)).collect()
+        };
+        let one = |name: &str, risk, alerts| (name.to_owned(), risk, alerts);
+        // High weighs 73, low 21, the rule's own score 5; an alert with two findings counts once.
+        let sites = risks(&reader(), EntityKind::Site).await;
+        assert_eq!(sites, [one("a", 78.0, 2), one("b", 42.0, 2)]);
+        let addresses = risks(&reader(), EntityKind::SourceAddress).await;
+        assert_eq!(addresses, [one("10.0.0.1", 99.0, 3), one("10.0.0.2", 21.0, 1)]);
+        assert_eq!(risks(&reader(), EntityKind::Host).await.len(), 2, "the same name at two sites");
+        let own = Scope { agencies: Reach::Only([AgencyId::new("agency-b").unwrap()].into()), sites: Reach::All };
+        let officer = permit(Operation::Read, Object::Alerts, own, Arc::new(NoMasks));
+        assert_eq!(
+            risks(&officer, EntityKind::SourceAddress).await,
+            [one("10.0.0.1", 21.0, 1), one("10.0.0.2", 21.0, 1)]
+        );
+        let masked = permit(Operation::Read, Object::Alerts, Scope::all(), Arc::new(Stars));
+        let page = alerts.risk(&masked, &EntityKind::ALL, 0).await.unwrap();
+        assert_eq!(page.left_out, ["user.name", "source.ip"]);
+        assert!(page.entities.iter().all(|one| matches!(one.kind, EntityKind::Host | EntityKind::Site)));
+        assert!(alerts.risk(&writer(), &EntityKind::ALL, 0).await.is_err());
+
+        let listed = alerts.list(&reader(), &AlertQuery::default()).await.unwrap().alerts;
+        let score = |id: &AlertId| listed.iter().find(|alert| alert.id == *id).map(|alert| alert.risk_score);
+        assert_eq!((score(&triggers[0].alert), score(&triggers[1].alert)), (Some(73), Some(5)));
+
+        clock.advance(Duration::from_secs(12 * 3_600));
+        assert_eq!(risks(&reader(), EntityKind::Site).await, [one("a", 39.0, 2), one("b", 21.0, 2)], "half of it");
+        let close = AlertChange { status: Some(AlertStatus::ClosedFalse), assignee: None };
+        alerts.update(&writer(), &triggers[0].alert, close).await.unwrap();
+        assert_eq!(risks(&reader(), EntityKind::Site).await, [one("b", 21.0, 2), one("a", 2.5, 1)]);
+        clock.advance(Duration::from_secs(12 * 3_600));
+        assert!(risks(&reader(), EntityKind::Site).await.is_empty());
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub use stream::Stream;
 use crate::correlate::{CorrelationSpec, Plan};
 use crate::pipelines::{Filter, Pipelines};
 use crate::sigma::documents::{self, RuleDocument};
-use crate::sigma::rule::derived_id;
+use crate::sigma::rule::{derived_id, read_risk_score};
 use crate::sigma::yaml::Node;
 use crate::sigma::{FieldMap, Rejected, RuleSet, RuleSource};
 
@@ -220,7 +220,8 @@ fn reference_of(spec: &CorrelationSpec, document: &RuleDocument) -> Result<RuleR
         Some(id) => id.clone(),
         None => derived_id(&document.path, document.line)?,
     };
-    Ok(RuleRef { id, title: spec.title.clone(), level: spec.level, tags: spec.tags.clone() })
+    let risk_score = read_risk_score(&document.node);
+    Ok(RuleRef { id, title: spec.title.clone(), level: spec.level, tags: spec.tags.clone(), risk_score })
 }
 
 #[cfg(test)]

@@ -149,7 +149,22 @@ fn read_reference(document: &Node, path: &str, line: usize) -> Result<RuleRef, S
         }
     };
     let tags = document.get("tags").map(Node::texts).unwrap_or_default();
-    Ok(RuleRef { id, title, level, tags })
+    Ok(RuleRef { id, title, level, tags, risk_score: read_risk_score(document) })
+}
+
+/// Greatest risk score.
+pub(crate) const RISK_SCORE_MAX: u8 = 100;
+
+/// Where a document tells a risk score of its own, and what stands there: `risk_score`, or the same below `custom`.
+pub(crate) fn own_risk_score(document: &Node) -> Option<(&'static [&'static str], &Node)> {
+    let plain = document.get("risk_score").map(|node| (["risk_score"].as_slice(), node));
+    plain.or_else(|| Some((["custom", "risk_score"].as_slice(), document.get("custom")?.get("risk_score")?)))
+}
+
+/// A document's own risk score; one out of bounds does not count, and lint says so.
+pub(crate) fn read_risk_score(document: &Node) -> Option<u8> {
+    let (_, node) = own_risk_score(document)?;
+    node.scalar()?.parse().ok().filter(|score| *score <= RISK_SCORE_MAX)
 }
 
 /// A rule without an id gets one from its path: the end of the path, which tells more than its start.

@@ -56,7 +56,13 @@ fn errors_name_file_and_field() {
 fn conditions_hold_together() {
     let trigger = |level, tag: &str, count| Trigger {
         alert: AlertId::new("a1").unwrap(),
-        rule: RuleRef { id: RuleId::new("r1").unwrap(), title: String::new(), level, tags: vec![tag.to_owned()] },
+        rule: RuleRef {
+            id: RuleId::new("r1").unwrap(),
+            title: String::new(),
+            level,
+            tags: vec![tag.to_owned()],
+            risk_score: None,
+        },
         entities: Entities::default(),
         count,
         authenticated: true,

@@ -15,6 +15,7 @@ mod modifier_use;
 mod one_of_one;
 mod regex_cost;
 mod report;
+mod risk_score;
 mod subject;
 mod taxonomy;
 mod unknown_fields;
@@ -42,10 +43,11 @@ struct Around<'a> {
 
 type Check = fn(&Subject<'_>, &Around<'_>, &mut Vec<Lint>);
 
-const CHECKS: [Check; 13] = [
+const CHECKS: [Check; 14] = [
     identity::check,
     header::check,
     dates::check,
+    risk_score::check,
     attack_tags::check,
     given_sources::check,
     unknown_fields::check,

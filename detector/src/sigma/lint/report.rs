@@ -113,6 +113,8 @@ codes! {
     TagForm = "tag-form" Warning,
     /// A date is not `YYYY-MM-DD`.
     DateForm = "date-form" Warning,
+    /// The risk score is no whole number from 0 to 100.
+    RiskScore = "risk-score" Warning,
     /// No source that MetroSOC decodes gives events of the log source.
     SourceNotGiven = "source-not-given" Note,
 }
