@@ -2,8 +2,10 @@
 //! pipelines that change them.
 //!
 //! `load` (below) is the order: documents → filters → pipelines → rules → correlations. `stream` asks it one event after
-//! another, `check` runs the tests that lie beside rules, `content` is what they say.
+//! another, `check` runs the tests that lie beside rules, `content` is what they say, `bundle` carries rules under a
+//! signature.
 
+pub mod bundle;
 pub(crate) mod check;
 mod content;
 mod pick;

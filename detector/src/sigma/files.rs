@@ -22,6 +22,13 @@ pub enum RuleSource {
         /// The text.
         yaml: String,
     },
+    /// A place that was refused before anything of it was read, such as a bundle whose signature is wrong.
+    Refused {
+        /// How it is called in messages.
+        path: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 /// One file's text, or why it cannot be read.
@@ -39,6 +46,9 @@ pub(crate) fn read(sources: &[RuleSource]) -> Vec<RuleFile> {
     for source in sources {
         match source {
             RuleSource::Text { path, yaml } => found.push(RuleFile { path: path.clone(), text: Ok(yaml.clone()) }),
+            RuleSource::Refused { path, reason } => {
+                found.push(RuleFile { path: path.clone(), text: Err(reason.clone()) });
+            }
             RuleSource::Path(path) => {
                 let before = found.len();
                 walk(path, 0, &mut found);
