@@ -140,7 +140,8 @@ pub async fn change(
     Ok(Json(json!({ "alert": alert })))
 }
 
-fn problem_of(error: &DetectorError) -> Problem {
+/// What an error of alerts is to HTTP.
+pub fn problem_of(error: &DetectorError) -> Problem {
     match error {
         DetectorError::NotPermitted { .. } => Problem::denied(error.to_string(), Vec::new()),
         DetectorError::NoSuchAlert { .. } => Problem::not_found(error.to_string()),

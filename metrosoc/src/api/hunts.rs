@@ -16,7 +16,6 @@ use detector::exception::{Draft, Exception, Exceptions, Target};
 use detector::hunt::{HuntError, HuntRequest, SAMPLES_DEFAULT};
 use detector::rulebook::{Asked, Dialect, PickError, Picked};
 use detector::search::SearchError;
-use detector::sigma::RuleSource;
 use event::{Object, Operation, Permit, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -221,7 +220,7 @@ async fn pick(
 ) -> Result<Picked, Problem> {
     let config = app.loaded.config.clone();
     let work = move || -> Result<Picked, Problem> {
-        let sources: Vec<RuleSource> = rules::sources(&config);
+        let (sources, _) = rules::sources(&config);
         let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
         let dialect = rules::dialect(&pipelines).map_err(|error| {
             tracing::error!(error = format!("{error:#}"), "pipelines not read");

@@ -16,6 +16,7 @@ mod platform;
 mod policy;
 pub mod problem;
 mod responses;
+mod risk;
 mod rules;
 mod search;
 mod session;
@@ -44,6 +45,7 @@ use detector::hunt::Hunter;
 use detector::index::Index;
 use detector::rulebook::Rulebook;
 use detector::search::Search;
+use detector::versions::VersionRegister;
 use metrics_exporter_prometheus::PrometheusHandle;
 use pki::Authority;
 use responder::Responder;
@@ -82,12 +84,14 @@ pub struct App {
     pub hunts: hunts::Jobs,
     pub alerts: Alerts,
     pub rules: Arc<ArcSwap<Rulebook>>,
+    pub rule_versions: VersionRegister,
+    pub seen: crate::serve::watch::Shared,
     pub exceptions: Arc<ArcSwap<Exceptions>>,
     pub exception_register: ExceptionRegister,
     pub authority: Authority,
     pub responder: Arc<Responder>,
     pub prometheus: PrometheusHandle,
-    pub reload: tokio::sync::mpsc::Sender<()>,
+    pub reload: tokio::sync::mpsc::Sender<::event::UserName>,
 }
 
 impl App {
@@ -199,8 +203,11 @@ fn api() -> Router<Arc<App>> {
         .route("/fields", get(search::fields))
         .route("/alerts", get(alerts::list))
         .route("/alerts/{id}", get(alerts::one).patch(alerts::change))
+        .route("/risk", get(risk::list))
         .route("/rules", get(rules::list))
         .route("/rules/rejected", get(rules::rejected))
+        .route("/rules/silent", get(rules::silent))
+        .route("/rules/{id}/versions", get(rules::versions))
         .route("/rules/backtest", post(hunts::start))
         .route("/rules/backtest/{id}", get(hunts::look).delete(hunts::cancel))
         .route("/exceptions", get(exceptions::list).post(exceptions::add))

@@ -42,6 +42,6 @@ pub async fn config(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<
 pub async fn reload(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
     caller.permit(&app, Operation::Manage, Object::Platform, "")?;
     app.record(&caller, "reload", "platform", json!({})).await?;
-    app.reload.send(()).await.map_err(|error| Problem::fault("reloading", &error))?;
+    app.reload.send(caller.subject.name.clone()).await.map_err(|error| Problem::fault("reloading", &error))?;
     Ok(no_content())
 }

@@ -1,11 +1,14 @@
-//! `metrosoc rules`: check, test, lint and explain rules, offline; at the server, backtest them and except findings from
-//! being seen.
+//! `metrosoc rules`: check, test, lint and explain rules, offline; pack them into signed bundles; at the server, backtest
+//! them, except findings from being seen, list versions and those that can never fire.
 
 mod backtest;
+mod bundle;
 mod except;
 mod explain;
+mod history;
 mod hunt;
 mod lint;
+mod silent;
 
 use std::path::PathBuf;
 
@@ -47,6 +50,13 @@ pub enum Command {
     Except(except::Command),
     /// Run a rule, saved or not, over the server's stored history
     Backtest(backtest::Arguments),
+    /// Say which versions of a rule came into force, when and at whose reload
+    History(history::Arguments),
+    /// List the rules that can never fire on what the server has seen of log sources and fields
+    Silent,
+    /// Pack rules into one signed file, and look into one
+    #[command(subcommand)]
+    Bundle(bundle::Command),
 }
 
 pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
@@ -58,6 +68,9 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Except(command) => except::run(command, context),
         Command::Backtest(arguments) => backtest::run(arguments, context),
+        Command::History(arguments) => history::run(&arguments, context),
+        Command::Silent => silent::run(context),
+        Command::Bundle(command) => bundle::run(command, context),
     }
 }
 

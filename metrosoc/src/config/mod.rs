@@ -170,6 +170,10 @@ pub struct Keys {
 pub struct Rules {
     /// Sigma files and folders, beside the embedded rules.
     pub paths: Vec<String>,
+    /// Signed bundles of Sigma rules (`metrosoc rules bundle create` makes one); each is taken as a whole or refused.
+    pub bundles: Vec<String>,
+    /// The keys that are trusted to sign bundles, `NAME+ID+KEY` as `metrosoc rules bundle key` prints them.
+    pub bundle_keys: Vec<String>,
     /// Leave the embedded rules out.
     pub without_embedded: bool,
     /// Processing pipelines in pySigma's YAML form, files and folders: field names, values, placeholders.
@@ -366,6 +370,15 @@ impl Config {
         );
         self.retention.check(&mut check);
         check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
+        let keys = &self.rules.bundle_keys;
+        let readable = keys.iter().all(|key| key.parse::<keys::VerifierKey>().is_ok());
+        check(
+            readable,
+            "rules.bundle_keys",
+            "not all are verifier keys `NAME+ID+KEY` (`metrosoc rules bundle key` prints one)",
+        );
+        let trusts = self.rules.bundles.is_empty() || !keys.is_empty();
+        check(trusts, "rules.bundles", "no key is trusted to sign bundles; name one in `rules.bundle_keys`");
         check(self.respond.block_secs_max > 0, "respond.block_secs_max", "at least 1");
         let endpoint = &self.telemetry.otlp_endpoint;
         let scheme = endpoint.is_empty() || endpoint.starts_with("http://") || endpoint.starts_with("https://");

@@ -2,32 +2,28 @@
 //!
 //! It holds field values of events (users, addresses), so it is sealed like everything that does.
 
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use detector::correlate::Settings;
 use detector::rulebook::{Rulebook, Stream};
-use keys::Sealer;
+
+use super::sealed::SealedFile;
 
 /// The label of the sealing key.
 pub const LABEL: &str = "correlations";
 /// Bound to the seal, so that no other sealed file can take its place.
-const AAD: &[u8] = b"metrosoc/correlations/1";
+pub const AAD: &[u8] = b"metrosoc/correlations/1";
 
 /// The file and its seal.
 pub struct Memory {
-    sealer: Sealer,
-    path: PathBuf,
+    file: SealedFile,
     settings: Settings,
 }
 
 impl Memory {
-    /// The file at `path`, which need not be there yet.
-    pub fn new(sealer: Sealer, path: PathBuf, settings: Settings) -> Self {
-        Self { sealer, path, settings }
+    /// The file, which need not be there yet.
+    pub fn new(file: SealedFile, settings: Settings) -> Self {
+        Self { file, settings }
     }
 
     /// The bounds of correlations.
@@ -41,7 +37,7 @@ impl Memory {
         match self.try_read(book) {
             Ok(stream) => stream,
             Err(error) => {
-                let path = self.path.display();
+                let path = self.file.path().display();
                 tracing::error!(%path, error = format!("{error:#}"), "state of correlations lost; they begin anew");
                 None
             }
@@ -49,12 +45,7 @@ impl Memory {
     }
 
     fn try_read(&self, book: &Arc<Rulebook>) -> anyhow::Result<Option<Stream>> {
-        let sealed = match fs::read(&self.path) {
-            Ok(sealed) => sealed,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error).context("reading"),
-        };
-        let bytes = self.sealer.open(AAD, &sealed).context("opening the seal")?;
+        let Some(bytes) = self.file.read()? else { return Ok(None) };
         let (stream, told) = Stream::restore(Arc::clone(book), self.settings.clone(), &bytes)?;
         told.iter().for_each(|told| tracing::info!(told, "correlations after a restart"));
         Ok(Some(stream))
@@ -65,13 +56,7 @@ impl Memory {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, stream: &Stream) -> anyhow::Result<()> {
-        let sealed = self.sealer.seal(AAD, &stream.save()).context("sealing")?;
-        let new = self.path.with_extension("new");
-        let mut file = File::create(&new).with_context(|| format!("`{}`", new.display()))?;
-        file.write_all(&sealed).and_then(|()| file.sync_all()).with_context(|| format!("`{}`", new.display()))?;
-        fs::rename(&new, &self.path).with_context(|| format!("`{}`", self.path.display()))?;
-        let folder = self.path.parent().context("the file lies in no folder")?;
-        File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("`{}`", folder.display()))
+        self.file.write(&stream.save())
     }
 
     /// Shows how much is remembered and what had to be left out.

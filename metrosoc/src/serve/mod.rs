@@ -10,13 +10,16 @@ mod peers;
 mod pipeline;
 mod retention;
 pub mod rules;
+mod sealed;
+mod versions;
+pub mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use event::Trigger;
+use event::{Trigger, UserName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +38,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(15);
 const GAUGES_EVERY: Duration = Duration::from_secs(5);
 /// Longest wait for connections to end after the signal to stop.
 const DRAIN_MAX: Duration = Duration::from_secs(20);
+
+/// In whose name the ledger has what nobody asked for: starts and signals.
+const OURSELVES: &str = "metrosoc";
 
 /// Runs the platform until SIGTERM or Ctrl-C.
 ///
@@ -68,7 +74,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         spool: Arc::clone(&app.spool),
     };
     let drained = CancellationToken::new();
-    let mut steps = tokio::spawn(pipeline.run(drained.clone()));
+    let mut steps = tokio::spawn(pipeline.run(opened.watch, drained.clone()));
     tracker.spawn(respond(Arc::clone(&app), triggers, cancel.clone()));
     tracker.spawn(reconcile(Arc::clone(&app), cancel.clone()));
     tracker.spawn(gauges(Arc::clone(&app), cancel.clone()));
@@ -184,7 +190,7 @@ async fn gauges(app: Arc<App>, cancel: CancellationToken) {
 async fn reload_when_told(
     app: Arc<App>,
     identity: open::Identity,
-    mut reloads: Receiver<()>,
+    mut reloads: Receiver<UserName>,
     cancel: CancellationToken,
 ) {
     let mut hangup = match signal(SignalKind::hangup()) {
@@ -195,12 +201,15 @@ async fn reload_when_told(
         }
     };
     loop {
-        tokio::select! {
-            _ = hangup.recv() => {}
-            told = reloads.recv() => if told.is_none() { return },
+        let by = tokio::select! {
+            _ = hangup.recv() => OURSELVES.to_owned(),
+            told = reloads.recv() => match told {
+                Some(name) => name.as_str().to_owned(),
+                None => return,
+            },
             () = cancel.cancelled() => return,
-        }
-        let outcome = reload(&app, &identity).await;
+        };
+        let outcome = reload(&app, &identity, &by).await;
         let detail = serde_json::json!({
             "policy": app.guard.version(), "rules": app.rules.load().len(),
             "faults": outcome,
@@ -212,18 +221,24 @@ async fn reload_when_told(
     }
 }
 
-async fn reload(app: &App, identity: &open::Identity) -> Vec<String> {
+/// Records what a load changes and puts it in force; with a fault the rules before stay.
+async fn put_in_force(app: &App, loaded: rules::LoadedRules, by: &str) -> Result<(), String> {
+    if !loaded.refused.is_empty() {
+        return Err(format!("rules: {}; the rules before stay in force", loaded.refused.join("; ")));
+    }
+    let recorded = versions::record(&app.rule_versions, &app.ledger, &loaded.contents, by).await;
+    recorded.map_err(|error| format!("rules: {error:#}; the rules before stay in force"))?;
+    // The classes of events that the old rules met are compiled before the new ones take over.
+    loaded.book.rules().warm(app.rules.load().rules());
+    app.rules.store(Arc::new(loaded.book));
+    api::exceptions::put_in_force(app).await.map_err(|problem| format!("exceptions: {}", problem.detail))
+}
+
+async fn reload(app: &App, identity: &open::Identity, by: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let config = app.loaded.config.clone();
     match tokio::task::spawn_blocking(move || rules::load(&config)).await {
-        Ok(Ok(book)) => {
-            // The classes of events that the old rules met are compiled before the new ones take over.
-            book.rules().warm(app.rules.load().rules());
-            app.rules.store(Arc::new(book));
-            if let Err(problem) = api::exceptions::put_in_force(app).await {
-                faults.push(format!("exceptions: {}", problem.detail));
-            }
-        }
+        Ok(Ok(loaded)) => faults.extend(put_in_force(app, loaded, by).await.err()),
         Ok(Err(error)) => faults.push(format!("rules: {error:#}")),
         Err(error) => faults.push(format!("rules: {error}")),
     }

@@ -14,8 +14,10 @@ use detector::correlate::Settings;
 use detector::exception::{ExceptionRegister, Exceptions};
 use detector::hunt::Hunter;
 use detector::index::{Index, IndexSettings};
+use detector::rulebook::Rulebook;
 use detector::search::Search;
-use event::{Clock, EventId, SystemClock};
+use detector::versions::VersionRegister;
+use event::{Clock, EventId, SystemClock, UserName};
 use keys::{KeySource, Keyring, Secret};
 use ledger::Ledger;
 use pki::link::ServerIdentity;
@@ -32,6 +34,8 @@ use tokio_util::task::TaskTracker;
 use super::memory::{self, Memory};
 use super::pipeline::CONSUMER;
 use super::rules;
+use super::sealed::SealedFile;
+use super::watch::{self, Watch};
 use crate::api::App;
 use crate::client::SOCKET_NAME;
 use crate::config::{Config, Loaded, UnknownSenders};
@@ -46,6 +50,7 @@ pub struct Opened {
     pub app: Arc<App>,
     pub decoder: Pipeline,
     pub memory: Memory,
+    pub watch: Watch,
     pub identity: Identity,
 }
 
@@ -57,7 +62,7 @@ pub async fn open(
     loaded: Loaded,
     data: PathBuf,
     telemetry: &telemetry::Running,
-    reload: Sender<()>,
+    reload: Sender<UserName>,
 ) -> anyhow::Result<Opened> {
     let config = loaded.config.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -82,10 +87,14 @@ pub async fn open(
     let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
     let responder = open_responder(&config, &store, &ledger, &clock).await?;
     protect_signed_in(&accounts, &responder).await?;
-    let rules = Arc::new(ArcSwap::from_pointee(rules::load(&config)?));
+    let rule_versions = VersionRegister::open(store.clone(), Arc::clone(&clock));
+    let rules = open_rules(&config, &rule_versions, &ledger).await?;
     let exception_register = ExceptionRegister::open(store.clone(), Arc::clone(&clock));
     let sealer = keyring.sealer(memory::LABEL).context("the key of correlations")?;
-    let memory = Memory::new(sealer, data.join("correlations.state"), Settings::default());
+    let file = SealedFile::new(sealer, data.join("correlations.state"), memory::AAD);
+    let memory = Memory::new(file, Settings::default());
+    let sealer = keyring.sealer(watch::LABEL).context("the key of what was seen")?;
+    let watch = Watch::open(SealedFile::new(sealer, data.join("seen.state"), watch::AAD), clock.now());
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
     let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
     let app = App {
@@ -106,6 +115,8 @@ pub async fn open(
         index,
         alerts,
         rules,
+        rule_versions,
+        seen: watch.shared(),
         exceptions: Arc::new(ArcSwap::from_pointee(Exceptions::default())),
         exception_register,
         authority,
@@ -119,7 +130,21 @@ pub async fn open(
     if let Err(problem) = crate::api::exceptions::put_in_force(&app).await {
         anyhow::bail!("exceptions: {}", problem.detail);
     }
-    Ok(Opened { decoder: Pipeline::new(pipeline), memory, app, identity })
+    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity })
+}
+
+/// The rules, in force once their changes are recorded. A bundle that is refused is told, and the rest starts without it.
+async fn open_rules(
+    config: &Config,
+    versions: &VersionRegister,
+    ledger: &Ledger,
+) -> anyhow::Result<Arc<ArcSwap<Rulebook>>> {
+    let loaded = rules::load(config)?;
+    for reason in &loaded.refused {
+        tracing::error!(reason, "rules are missing");
+    }
+    super::versions::record(versions, ledger, &loaded.contents, super::OURSELVES).await?;
+    Ok(Arc::new(ArcSwap::from_pointee(loaded.book)))
 }
 
 /// Makes the data directory, for its owner alone, and refuses one that another server uses.

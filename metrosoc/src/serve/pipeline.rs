@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leaves;
 use super::memory::Memory;
+use super::watch::Watch;
 
 /// Name of the pipeline's position in the spool.
 pub const CONSUMER: &str = "pipeline";
@@ -53,6 +54,7 @@ pub struct Steps {
 /// What the steps change as they go.
 struct Progress {
     stream: Stream,
+    watch: Watch,
     /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
     unstored: Vec<Finding>,
     /// Leaves of what the index took and the ledger does not hold yet.
@@ -70,9 +72,9 @@ impl Steps {
     ///
     /// # Errors
     /// When the spool cannot be read any more.
-    pub async fn run(self, cancel: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(self, watch: Watch, cancel: CancellationToken) -> anyhow::Result<()> {
         leaves::make_up(&self.index, &self.ledger).await?;
-        let mut progress = self.progress();
+        let mut progress = self.progress(watch);
         let mut consumer = self.consumer(&progress)?;
         let mut told = Instant::now();
         let mut events = Vec::new();
@@ -98,10 +100,11 @@ impl Steps {
         }
         tokio::task::block_in_place(|| self.index.flush()).context("flushing the index")?;
         self.keep(&mut progress);
+        tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), true));
         self.tell(&mut consumer, &mut progress).await
     }
 
-    fn progress(&self) -> Progress {
+    fn progress(&self, watch: Watch) -> Progress {
         let book = self.rules.load_full();
         let stream = self.memory.read(&book).unwrap_or_else(|| {
             // What was before the first start, or before a state that is lost, correlations begin without.
@@ -115,7 +118,8 @@ impl Steps {
         });
         let now = Instant::now();
         let kept = stream.position();
-        Progress { stream, unstored: Vec::new(), unrecorded: Batch::default(), kept, kept_at: now, advanced_at: now }
+        let (unstored, unrecorded) = (Vec::new(), Batch::default());
+        Progress { stream, watch, unstored, unrecorded, kept, kept_at: now, advanced_at: now }
     }
 
     /// Where both the index and what correlations remember are behind.
@@ -213,6 +217,7 @@ impl Steps {
             event.clear();
             self.decoder.event(*id, record, event);
             progress.stream.take(event, is_hidden, &mut findings);
+            progress.watch.note(progress.stream.sources_mark(), event, now);
         }
         let correlated = findings.iter().filter(|finding| !finding.related.is_empty()).cloned();
         let before = std::mem::take(&mut progress.unstored);
@@ -247,6 +252,7 @@ impl Steps {
         if progress.kept_at.elapsed() >= KEEP_EVERY && progress.kept < progress.stream.position() {
             self.keep(progress);
         }
+        tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), false));
         if let Some(durable) = self.durable(progress) {
             consumer.commit(durable).await.context("spool position")?;
         }

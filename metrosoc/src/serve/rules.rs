@@ -1,10 +1,11 @@
 //! Rules, field names and playbooks: those embedded in the binary and those that the operator names.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use detector::pipelines::Pipelines;
-use detector::rulebook::{Dialect, Rulebook};
+use detector::rulebook::{Content, Dialect, Rulebook, bundle};
 use detector::sigma::RuleSource;
+use keys::VerifierKey;
 use rust_embed::RustEmbed;
 
 use crate::config::Config;
@@ -46,21 +47,45 @@ pub fn dialect(paths: &[PathBuf]) -> anyhow::Result<Dialect> {
     Err(Failure::new(Status::BadData, told.join("\n")).into())
 }
 
-/// Where the rules that the configuration asks for come from.
-pub fn sources(config: &Config) -> Vec<RuleSource> {
+/// Where the rules that the configuration asks for come from, and why bundles are refused; such a one stands among the
+/// sources as refused.
+pub fn sources(config: &Config) -> (Vec<RuleSource>, Vec<String>) {
     let mut sources = if config.rules.without_embedded { Vec::new() } else { embedded_rules() };
     sources.extend(config.rules.paths.iter().map(|path| RuleSource::Path(PathBuf::from(path))));
-    sources
+    // The configuration's own check has refused keys that cannot be read.
+    let trusted: Vec<VerifierKey> = config.rules.bundle_keys.iter().filter_map(|key| key.parse().ok()).collect();
+    let mut refused = Vec::new();
+    for path in &config.rules.bundles {
+        match bundle::open(Path::new(path), &trusted) {
+            Ok(bundle) => sources.extend(bundle.into_sources(path)),
+            Err(error) => {
+                let reason = crate::api::problem::chain(&error);
+                refused.push(format!("bundle `{path}` {reason}"));
+                sources.push(RuleSource::Refused { path: path.clone(), reason });
+            }
+        }
+    }
+    (sources, refused)
+}
+
+/// What a load gives.
+pub struct LoadedRules {
+    /// The rules.
+    pub book: Rulebook,
+    /// What each of them says.
+    pub contents: Vec<Content>,
+    /// Bundles that were refused, each with its reason.
+    pub refused: Vec<String>,
 }
 
 /// Loads the rules that the configuration asks for; each rejected one is logged.
 ///
 /// # Errors
 /// When the field names or a pipeline cannot be read.
-pub fn load(config: &Config) -> anyhow::Result<Rulebook> {
-    let sources = sources(config);
+pub fn load(config: &Config) -> anyhow::Result<LoadedRules> {
+    let (sources, refused) = sources(config);
     let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
-    let book = Rulebook::load(&sources, &dialect(&pipelines)?);
+    let (book, contents) = Rulebook::load_with_contents(&sources, &dialect(&pipelines)?);
     for rejected in book.rejected() {
         tracing::warn!(path = rejected.path, reason = rejected.reason, "rule rejected");
     }
@@ -68,7 +93,7 @@ pub fn load(config: &Config) -> anyhow::Result<Rulebook> {
     tracing::info!(loaded = book.len(), correlations, rejected = book.rejected().len(), "rules in force");
     metrics::gauge!("metrosoc_rules_loaded").set(book.len() as f64);
     metrics::gauge!("metrosoc_rules_rejected").set(book.rejected().len() as f64);
-    Ok(book)
+    Ok(LoadedRules { book, contents, refused })
 }
 
 /// The playbooks of this repository and of the configured folder; faulty ones are logged and left out.

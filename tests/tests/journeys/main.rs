@@ -21,3 +21,4 @@ mod raw_lines;
 mod readiness;
 mod reload;
 mod rsyslog;
+mod rule_care;
