@@ -483,6 +483,7 @@ fn exceptions_hide_and_are_counted() {
         created_by: UserName::new("lan").unwrap(),
         expires: Timestamp::from_secs(NOW + 1),
         withdrawn: None,
+        hidden: 0,
     };
     let set = Exceptions::compile(&[exception], picked.book.rules(), &FieldMap::default(), Timestamp::from_secs(NOW));
     let request = HuntRequest { exceptions: Some(Arc::new(set)), ..request(&picked) };

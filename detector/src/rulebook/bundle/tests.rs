@@ -9,6 +9,7 @@ use super::*;
 const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
 const RULE: &str = "title: a rule\nid: one\nlogsource: {service: x}\ndetection: {s: {A: x}, condition: s}\n";
 
+#[derive(Debug)]
 struct Key(&'static str, Ed25519KeyPair);
 
 impl Key {

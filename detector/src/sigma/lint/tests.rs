@@ -57,6 +57,9 @@ fn headers() {
     check("level: medium", "level: urgent", &["does-not-load unknown level `urgent`"]);
     check("description: Says what it finds.\n", "", &["missing-description"]);
     check("Nothing is wrong with it", &"x".repeat(121), &["1:title-length the title has 121 characters"]);
+    check("level: medium", "level: medium\nrisk_score: 100", &[]);
+    check("level: medium", "level: medium\nrisk_score: 101", &["13:risk-score `risk_score` is `101`, no whole number"]);
+    check("level: medium", "level: medium\ncustom: {risk_score: high}", &["risk-score `risk_score` is `high`"]);
     check("2026-11-22", "2026/11/22", &["5:date-form `date` is `2026/11/22`"]);
     check("2026-11-22", "2026-02-30", &["5:date-form"]);
     check(
