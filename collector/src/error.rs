@@ -125,6 +125,9 @@ pub enum SitesError {
         /// What is wrong with it.
         reason: String,
     },
+    /// There is no register here.
+    #[error("an edge has no register of sites")]
+    Unregistered,
     /// A stored row cannot be read back.
     #[error("register of sites: stored row `{id}`: {reason}")]
     Row {
@@ -133,6 +136,34 @@ pub enum SitesError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// An edge's records cannot be taken, or what was taken before cannot be told.
+#[derive(Debug, Error)]
+pub enum EdgeError {
+    /// The spool did not take the records.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// The spool cannot be read, or its position not be kept.
+    #[error("records of edges")]
+    Spool(#[from] SpoolError),
+    /// The storage said no.
+    #[error("records of edges: storing how far they came failed")]
+    Store(#[from] store::StoreError),
+    /// The database said no.
+    #[error("records of edges: {doing} failed")]
+    Sql {
+        /// What was tried.
+        doing: &'static str,
+        /// What the database said.
+        source: sqlx::Error,
+    },
+    /// A batch of the same edge is still being written.
+    #[error("the batch before is still being written; send the same again later")]
+    Busy,
+    /// The work was cut short.
+    #[error("records of edges: the work was cut short")]
+    Interrupted,
 }
 
 /// A source cannot run.

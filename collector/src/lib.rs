@@ -5,8 +5,10 @@
 //! drop is counted by source.
 
 pub mod decode;
+pub mod edge;
 mod error;
 pub mod file;
+mod leb;
 mod normalise;
 pub mod pipeline;
 mod record;
@@ -14,6 +16,6 @@ pub mod sites;
 pub mod source;
 pub mod spool;
 
-pub use error::{FileError, IntakeError, SitesError, SourceError, SpoolError};
+pub use error::{EdgeError, FileError, IntakeError, SitesError, SourceError, SpoolError};
 pub use pipeline::{Pipeline, PipelineSettings};
-pub use record::{Format, Record};
+pub use record::{Format, Forwarded, Record};

@@ -95,6 +95,7 @@ impl Pipeline {
             Err(_) => String::from_utf8_lossy(bytes),
         };
         attribute(&record.origin, event)?;
+        forwarded(record, event)?;
         event.push("event.ingested", stamp(record.received).as_str())?;
         event.push("event.original", &*text)?;
         if matches!(text, std::borrow::Cow::Owned(_)) {
@@ -115,7 +116,10 @@ impl Pipeline {
             }
         };
         self.conclude(&decoded, seen, event)?;
-        self.settle_time(decoded.time, record.received, seen, event)
+        if let Some(forwarded) = &record.forwarded {
+            event.set_default("event.created", stamp(forwarded.received).as_str())?;
+        }
+        self.settle_time(decoded.time, record, seen, event)
     }
 
     fn dates(&self, record: &Record) -> Dates<'_> {
@@ -123,7 +127,7 @@ impl Pipeline {
         Dates {
             zone: own.and_then(|own| own.zone.as_ref()).unwrap_or(&self.settings.zone),
             year: own.and_then(|own| own.year).or(self.settings.year),
-            received: record.received,
+            received: record.first_received(),
         }
     }
 
@@ -145,11 +149,11 @@ impl Pipeline {
     fn settle_time(
         &self,
         claim: Option<Claim<'_>>,
-        received: Timestamp,
+        record: &Record,
         seen: &Seen,
         event: &mut Event,
     ) -> Result<(), EventFull> {
-        let latest = received.plus(self.settings.ahead_max);
+        let latest = record.received.plus(self.settings.ahead_max);
         let believed = |time: &Timestamp| (self.settings.oldest..=latest).contains(time);
         if let Some(claim) = claim {
             event.claimed = claim.time.filter(believed);
@@ -158,6 +162,10 @@ impl Pipeline {
                 let text = claim.time.map_or_else(|| claim.text.chars().take(64).collect(), |time| time.to_string());
                 event.push("metrosoc.time.rejected", text.as_str())?;
             }
+        }
+        if let (None, Some(forwarded)) = (event.claimed, &record.forwarded) {
+            // What says no time happened when the edge received it, not when a link that was down let it through.
+            event.claimed = Some(forwarded.received).filter(believed);
         }
         event.push("@timestamp", stamp(event.timestamp()).as_str())
     }
@@ -176,6 +184,13 @@ fn attribute(origin: &Origin, event: &mut Event) -> Result<(), EventFull> {
         Some(peer) => event.push("log.source.address", peer.to_string().as_str()),
         None => Ok(()),
     }
+}
+
+/// What the edge at a site says of a record: when and how it came there.
+fn forwarded(record: &Record, event: &mut Event) -> Result<(), EventFull> {
+    let Some(forwarded) = &record.forwarded else { return Ok(()) };
+    event.push("metrosoc.edge.received", stamp(forwarded.received).as_str())?;
+    event.push("metrosoc.edge.transport", forwarded.transport.as_str())
 }
 
 fn stamp(time: Timestamp) -> String {

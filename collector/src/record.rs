@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use event::{Origin, Timestamp};
+use event::{Origin, Timestamp, Transport};
 
 /// What the source already knows about the form of a record; without it the decoders find out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -43,6 +43,15 @@ impl Format {
     }
 }
 
+/// What an edge says of a record that it took at a site and shipped here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Forwarded {
+    /// When the edge received it, by the edge's clock.
+    pub received: Timestamp,
+    /// How it came to the edge.
+    pub transport: Transport,
+}
+
 /// One log record before decoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -59,12 +68,19 @@ pub struct Record {
     pub dedupe: Option<String>,
     /// Whether it was longer than the bound of its source and only its beginning is here.
     pub truncated: bool,
+    /// How and when it came to the edge that shipped it; `None` for what came here directly.
+    pub forwarded: Option<Forwarded>,
 }
 
 impl Record {
     /// A record of which only the bytes are known.
     pub fn new(origin: Arc<Origin>, received: Timestamp, bytes: impl Into<Bytes>) -> Self {
-        Self { origin, received, bytes: bytes.into(), format: None, dedupe: None, truncated: false }
+        Self { origin, received, bytes: bytes.into(), format: None, dedupe: None, truncated: false, forwarded: None }
+    }
+
+    /// When the first of our programs received it: the edge, or this server.
+    pub fn first_received(&self) -> Timestamp {
+        self.forwarded.map_or(self.received, |forwarded| forwarded.received)
     }
 
     /// The same with its form.

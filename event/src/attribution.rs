@@ -56,6 +56,8 @@ pub enum Transport {
     Import,
     /// This machine's journal or log files.
     Local,
+    /// `metrosoc edge` at a site: spooled there, shipped over mutual TLS.
+    Edge,
 }
 
 impl Transport {
@@ -68,7 +70,14 @@ impl Transport {
             Self::Http => "http",
             Self::Import => "import",
             Self::Local => "local",
+            Self::Edge => "edge",
         }
+    }
+
+    /// Reads what [`Transport::as_str`] writes; `None` for what no version of ours wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        let name = text.replace('-', "_");
+        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(&name)).ok()
     }
 }
 
@@ -87,4 +96,19 @@ pub struct Origin {
     pub transport: Transport,
     /// The sender's address where there is one, v4-mapped addresses as v4.
     pub peer: Option<IpAddr>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_read_back() {
+        for transport in
+            [Transport::SyslogUdp, Transport::SyslogTls, Transport::Http, Transport::Local, Transport::Edge]
+        {
+            assert_eq!(Transport::parse(transport.as_str()), Some(transport));
+        }
+        assert_eq!(Transport::parse("pigeon"), None);
+    }
 }

@@ -6,6 +6,7 @@ mod api;
 mod cli;
 mod client;
 mod config;
+mod edge;
 mod exit;
 mod serve;
 mod telemetry;

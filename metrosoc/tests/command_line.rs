@@ -19,7 +19,7 @@ fn check(arguments: &[&str], code: i32, says: &str) {
 fn every_command_of_the_contract_answers() {
     for command in [
         "serve", "detect", "rules", "import", "search", "user", "site", "pki", "policy", "request", "reveal", "shred",
-        "respond", "ledger", "backup", "restore", "config", "bench",
+        "respond", "ledger", "backup", "restore", "config", "bench", "edge",
     ] {
         check(&[command, "--help"], 0, "Usage: metrosoc");
     }
@@ -34,6 +34,9 @@ fn exit_codes_follow_sysexits() {
     check(&["detect", "/nonexistent.ndjson"], 65, "/nonexistent.ndjson");
     check(&["config", "check", "--config", "/nonexistent.toml"], 78, "/nonexistent.toml");
     check(&["config", "show"], 0, "slice_hours = 24");
+    check(&["edge"], 78, "`server.url`");
+    check(&["edge", "status"], 69, "no edge runs on");
+    check(&["edge", "check"], 78, "`server.url`");
     check(&["policy", "check"], 0, "analyst-tier1");
     check(&["rules", "check"], 0, "0 rejected");
 }

@@ -39,6 +39,9 @@ pub enum PkiError {
         /// The serial number or site.
         target: String,
     },
+    /// A one-time token that does not enrol anybody; which of the reasons it is, is not told.
+    #[error("the enrolment token is unknown, used or expired; `metrosoc pki token SITE` makes another")]
+    Token,
     /// A serial number that is none.
     #[error("`{text}` is no serial number; it is 1 to 40 hexadecimal digits, colons allowed")]
     Serial {

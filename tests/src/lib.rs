@@ -3,11 +3,13 @@
 //! The journeys themselves lie in `tests/`, one file a journey.
 
 mod data;
+mod edge;
 mod http;
 mod server;
 mod tool;
 
 pub use data::{lines_of_zst, repository, shared};
+pub use edge::Edge;
 pub use http::Api;
 pub use server::{Role, Server, Setup};
 pub use tool::{Child, has, run, wait_for};

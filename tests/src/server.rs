@@ -35,7 +35,7 @@ pub struct Server {
 }
 
 /// The binary that the same build made.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();
     here.ancestors().nth(2).map(|folder| folder.join("metrosoc")).unwrap_or_default()
 }
@@ -179,9 +179,18 @@ impl Server {
     /// # Errors
     /// When it is not ready again within its time.
     pub fn kill_and_restart(&mut self) -> anyhow::Result<()> {
+        self.kill()?;
+        self.restart()
+    }
+
+    /// Kills it as a power cut would.
+    ///
+    /// # Errors
+    /// When the system does not let it.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill()?;
         self.process.wait()?;
-        self.restart()
+        Ok(())
     }
 
     /// Stops it with SIGTERM and gives its exit code.
@@ -229,16 +238,15 @@ impl Drop for Server {
 
 fn spawn(folder: &Path) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
     let binary = binary();
-    let mut process = Command::new(&binary)
-        .args(["serve", "--config"])
-        .arg(folder.join("metrosoc.toml"))
-        .arg("--data")
-        .arg(folder.join("data"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))?;
+    let mut command = Command::new(&binary);
+    command.args(["serve", "--config"]).arg(folder.join("metrosoc.toml")).arg("--data").arg(folder.join("data"));
+    capture(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))
+        .with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))
+}
+
+/// Starts a program whose standard error is piped, and keeps what it says.
+pub(crate) fn capture(command: &mut Command) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
+    let mut process = command.spawn()?;
     let log = Arc::new(Mutex::new(String::new()));
     let stderr = process.stderr.take().context("standard error")?;
     let into = Arc::clone(&log);

@@ -44,7 +44,8 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// The register of sites.
 #[derive(Debug)]
 pub struct Sites {
-    store: Store,
+    /// None at an edge, which has no register: counts stay in memory.
+    store: Option<Store>,
     clock: Arc<dyn Clock>,
     register: ArcSwap<Register>,
     /// Grows with every change of the register.
@@ -63,7 +64,20 @@ impl Sites {
         let (sites, agencies) = table::read(&store).await?;
         let traffic = Traffic::new(table::read_sources(&store).await?);
         let register = ArcSwap::from_pointee(Register::new(sites, agencies));
-        Ok(Self { store, clock, register, generation: AtomicU64::new(0), traffic, importing: Mutex::new(()) })
+        let generation = AtomicU64::new(0);
+        Ok(Self { store: Some(store), clock, register, generation, traffic, importing: Mutex::new(()) })
+    }
+
+    /// No register and nothing in SQL: what an edge counts its sources in. Every sender is unknown to it.
+    pub fn unregistered(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            store: None,
+            clock,
+            register: ArcSwap::from_pointee(Register::new(Vec::new(), Vec::new())),
+            generation: AtomicU64::new(0),
+            traffic: Traffic::new(Vec::new()),
+            importing: Mutex::new(()),
+        }
     }
 
     /// Every site, by id.
@@ -97,7 +111,7 @@ impl Sites {
         let register = self.register.load_full();
         let (sites, mut report) = import::sites(csv, &register)?;
         let changed = import::compare(&sites, &register, &mut report);
-        table::write_sites(&self.store, &changed, self.clock.now()).await?;
+        table::write_sites(self.store()?, &changed, self.clock.now()).await?;
         self.reload().await?;
         Ok(report)
     }
@@ -110,7 +124,7 @@ impl Sites {
         let _turn = self.importing.lock().await;
         let register = self.register.load_full();
         let (agencies, report) = import::agencies(csv, &register)?;
-        table::write_agencies(&self.store, &agencies).await?;
+        table::write_agencies(self.store()?, &agencies).await?;
         self.reload().await?;
         Ok(report)
     }
@@ -121,7 +135,7 @@ impl Sites {
     /// When the store refuses.
     pub async fn remove(&self, id: &SiteId) -> Result<bool, SitesError> {
         let _turn = self.importing.lock().await;
-        let removed = table::remove_site(&self.store, id).await?;
+        let removed = table::remove_site(self.store()?, id).await?;
         self.reload().await?;
         Ok(removed)
     }
@@ -154,11 +168,12 @@ impl Sites {
     /// # Errors
     /// When the store refuses; the counts are kept and written the next time.
     pub async fn flush(&self) -> Result<(), SitesError> {
+        let Some(store) = &self.store else { return Ok(()) };
         let changes = self.traffic.take_changes();
         if changes.is_empty() {
             return Ok(());
         }
-        let written = table::write_sources(&self.store, &changes).await;
+        let written = table::write_sources(store, &changes).await;
         if written.is_err() {
             self.traffic.give_back(&changes);
         }
@@ -184,10 +199,14 @@ impl Sites {
     }
 
     async fn reload(&self) -> Result<(), SitesError> {
-        let (sites, agencies) = table::read(&self.store).await?;
+        let (sites, agencies) = table::read(self.store()?).await?;
         self.register.store(Arc::new(Register::new(sites, agencies)));
         self.generation.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    fn store(&self) -> Result<&Store, SitesError> {
+        self.store.as_ref().ok_or(SitesError::Unregistered)
     }
 
     fn register(&self) -> Arc<Register> {

@@ -1,26 +1,30 @@
 //! The plain content of a frame: origins once, then the records that refer to them.
 //!
-//! Form 1: version byte; number of origins, each a length and its JSON; then for each record the number of its
-//! origin, a byte of form and flags, the time received as a difference to the record before, and the bytes.
-//! Numbers are LEB128.
+//! Form 2: version byte; number of origins, each a length and its JSON; then for each record the number of its
+//! origin, a byte of form and flags, the time received as a difference to the record before, the bytes, and where the
+//! flags say so the sender's identity for it and what an edge says of it (time as a difference to the time received,
+//! transport). Numbers are LEB128. Form 1, which is still read, has nothing of edges.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use event::{Origin, Timestamp};
+use event::{Origin, Timestamp, Transport};
 
-use crate::{Format, Record};
+use crate::leb::{Cursor, put, put_bytes, unzigzag, zigzag};
+use crate::{Format, Forwarded, Record};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
+const VERSION_OLDEST: u8 = 1;
 const FORMAT_BITS: u8 = 0x0f;
 const TRUNCATED: u8 = 0x10;
 const DEDUPE: u8 = 0x20;
+const FORWARDED: u8 = 0x40;
 /// Most origins that a reader remembers between frames.
 const ORIGINS_KEPT_MAX: usize = 4_096;
 
 /// Bytes that a record takes in a frame beside its own, at most, its origin not counted.
-pub(super) const RECORD_OVERHEAD_BYTES: usize = 40;
+pub(super) const RECORD_OVERHEAD_BYTES: usize = 64;
 
 /// Writes `records` behind `into`.
 pub(super) fn encode<'r>(records: impl Iterator<Item = &'r Record> + Clone, into: &mut Vec<u8>) {
@@ -44,12 +48,17 @@ pub(super) fn encode<'r>(records: impl Iterator<Item = &'r Record> + Clone, into
         let mut flags = Format::code(record.format);
         flags |= if record.truncated { TRUNCATED } else { 0 };
         flags |= if record.dedupe.is_some() { DEDUPE } else { 0 };
+        flags |= if record.forwarded.is_some() { FORWARDED } else { 0 };
         into.push(flags);
         put(into, zigzag(record.received.nanos().wrapping_sub(before)));
         before = record.received.nanos();
         put_bytes(into, &record.bytes);
         if let Some(dedupe) = &record.dedupe {
             put_bytes(into, dedupe.as_bytes());
+        }
+        if let Some(forwarded) = &record.forwarded {
+            put(into, zigzag(forwarded.received.nanos().wrapping_sub(before)));
+            put_bytes(into, forwarded.transport.as_str().as_bytes());
         }
     }
 }
@@ -63,8 +72,8 @@ pub(super) struct Decoder {
 impl Decoder {
     /// Reads the `count` records of a frame; `None` when the bytes are not what [`encode`] wrote.
     pub(super) fn decode(&mut self, plain: &Bytes, count: u32) -> Option<Vec<Record>> {
-        let mut cursor = Cursor { plain, at: 0 };
-        if cursor.byte()? != VERSION {
+        let mut cursor = Cursor::new(plain);
+        if !(VERSION_OLDEST..=VERSION).contains(&cursor.byte()?) {
             return None;
         }
         let origins = (0..cursor.number()?).map(|_| self.origin(cursor.bytes()?)).collect::<Option<Vec<_>>>()?;
@@ -79,6 +88,13 @@ impl Decoder {
                 0 => None,
                 _ => Some(String::from_utf8(cursor.bytes()?.to_vec()).ok()?),
             };
+            let forwarded = match flags & FORWARDED {
+                0 => None,
+                _ => Some(Forwarded {
+                    received: Timestamp::from_nanos(before.wrapping_add(unzigzag(cursor.number()?))),
+                    transport: Transport::parse(std::str::from_utf8(&cursor.bytes()?).ok()?)?,
+                }),
+            };
             records.push(Record {
                 origin: Arc::clone(origin),
                 received: Timestamp::from_nanos(before),
@@ -86,9 +102,10 @@ impl Decoder {
                 format: Format::from_code(flags & FORMAT_BITS)?,
                 dedupe,
                 truncated: flags & TRUNCATED != 0,
+                forwarded,
             });
         }
-        (cursor.at == plain.len()).then_some(records)
+        cursor.is_at_end().then_some(records)
     }
 
     fn origin(&mut self, json: Bytes) -> Option<Arc<Origin>> {
@@ -105,62 +122,8 @@ impl Decoder {
     }
 }
 
-struct Cursor<'p> {
-    plain: &'p Bytes,
-    at: usize,
-}
-
-impl Cursor<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let byte = *self.plain.get(self.at)?;
-        self.at += 1;
-        Some(byte)
-    }
-
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(number);
-            }
-        }
-        None
-    }
-
-    fn bytes(&mut self) -> Option<Bytes> {
-        let len = usize::try_from(self.number()?).ok()?;
-        let end = self.at.checked_add(len).filter(|&end| end <= self.plain.len())?;
-        let bytes = self.plain.slice(self.at..end);
-        self.at = end;
-        Some(bytes)
-    }
-}
-
 fn address(origin: &Arc<Origin>) -> usize {
     Arc::as_ptr(origin).addr()
-}
-
-fn put(into: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        into.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    into.push(number as u8);
-}
-
-fn put_bytes(into: &mut Vec<u8>, bytes: &[u8]) {
-    put(into, bytes.len() as u64);
-    into.extend_from_slice(bytes);
-}
-
-fn zigzag(number: i64) -> u64 {
-    ((number << 1) ^ (number >> 63)).cast_unsigned()
-}
-
-fn unzigzag(number: u64) -> i64 {
-    (number >> 1).cast_signed() ^ -((number & 1).cast_signed())
 }
 
 #[cfg(test)]
@@ -185,14 +148,21 @@ mod tests {
         let formats =
             [None, Some(Format::Syslog), Some(Format::Json), Some(Format::WindowsXmlJson), Some(Format::Line)];
         let bytes = proptest::collection::vec(any::<u8>(), 0..200);
-        (any::<u8>(), any::<i64>(), bytes, 0..5usize, proptest::option::of(".{0,20}"), any::<bool>()).prop_map(
-            move |(site, received, bytes, format, dedupe, truncated)| Record {
+        let dedupe = proptest::option::of(".{0,20}");
+        let forwarded =
+            proptest::option::of(any::<i64>().prop_map(|nanos| Forwarded {
+                received: Timestamp::from_nanos(nanos),
+                transport: Transport::SyslogTcp,
+            }));
+        (any::<u8>(), any::<i64>(), bytes, 0..5usize, dedupe, any::<bool>(), forwarded).prop_map(
+            move |(site, received, bytes, format, dedupe, truncated, forwarded)| Record {
                 origin: origin(site % 4),
                 received: Timestamp::from_nanos(received),
                 bytes: bytes.into(),
                 format: formats[format],
                 dedupe,
                 truncated,
+                forwarded,
             },
         )
     }

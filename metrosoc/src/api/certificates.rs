@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path as UrlPath, State};
@@ -21,6 +22,10 @@ use super::{App, Body};
 
 /// Most certificates in one listing.
 const LIST_MAX: u32 = 10_000;
+/// Hours that a one-time token is valid when nobody says otherwise.
+const TOKEN_HOURS: u32 = 24;
+/// Most hours that it may be valid: 30 days.
+const TOKEN_HOURS_MAX: u32 = 720;
 /// Most sites of one bulk order.
 const BULK_MAX: usize = 100_000;
 
@@ -144,6 +149,34 @@ pub async fn bulk(
     Ok(Json(json!({ "issued": report.issued.len(), "completed": report.completed.len(), "skipped": report.skipped })))
 }
 
+/// A site that is to enrol itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenForm {
+    site: SiteId,
+    #[serde(default)]
+    hours: Option<u32>,
+}
+
+/// `POST /api/v1/certificates/tokens`: a one-time token, shown this once.
+pub async fn token(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(form): Body<TokenForm>,
+) -> Result<Json<Value>, Problem> {
+    let permit = caller.permit(&app, Operation::Manage, Object::Certificates, "")?;
+    if app.sites.by_id(&form.site).is_none() {
+        return Err(Problem::not_found(format!("no site `{}`; `metrosoc site list` shows them", form.site)));
+    }
+    let hours = form.hours.unwrap_or(TOKEN_HOURS);
+    if !(1..=TOKEN_HOURS_MAX).contains(&hours) {
+        return Err(Problem::bad_request(format!("`hours`: between 1 and {TOKEN_HOURS_MAX}")));
+    }
+    let valid = Duration::from_secs(u64::from(hours) * 3_600);
+    let fresh = app.authority.enrolment_token(&permit, &form.site, valid).await.map_err(|error| problem_of(&error))?;
+    Ok(Json(json!({ "site": fresh.site, "token": fresh.token.expose(), "expires": fresh.expires })))
+}
+
 /// What to revoke.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -169,8 +202,10 @@ pub async fn revoke(
     Ok(Json(json!({ "revoked": revoked })))
 }
 
-fn problem_of(error: &PkiError) -> Problem {
+/// What an authority's error is to HTTP.
+pub fn problem_of(error: &PkiError) -> Problem {
     match error {
+        PkiError::Token => Problem::denied(error.to_string(), Vec::new()),
         PkiError::NotPermitted { .. } => Problem::denied(error.to_string(), Vec::new()),
         PkiError::Unknown { .. } => Problem::not_found(error.to_string()),
         PkiError::Request { .. } | PkiError::Name { .. } | PkiError::Lint { .. } => {

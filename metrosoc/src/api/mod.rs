@@ -4,6 +4,7 @@ mod alerts;
 mod audit;
 mod caller;
 mod certificates;
+mod edge;
 pub mod exceptions;
 mod health;
 pub mod hunts;
@@ -37,6 +38,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
+use collector::edge::{BODY_BYTES_MAX, Edges};
 use collector::sites::{Attribution, Sites};
 use collector::spool::{Intake, Spool};
 use detector::alert::Alerts;
@@ -78,6 +80,7 @@ pub struct App {
     pub intake: Intake,
     pub sites: Arc<Sites>,
     pub attribution: Arc<Attribution>,
+    pub edges: Arc<Edges>,
     pub index: Arc<Index>,
     pub search: Search,
     pub hunter: Hunter,
@@ -224,6 +227,11 @@ fn api() -> Router<Arc<App>> {
         .route("/certificates/authority", get(certificates::authority))
         .route("/certificates/bulk", post(certificates::bulk))
         .route("/certificates/revoke", post(certificates::revoke))
+        .route("/certificates/tokens", post(certificates::token))
+        .route("/edge/batches", post(edge::batch).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)))
+        .route("/edge/position", get(edge::position))
+        .route("/edge/enrolments", post(edge::enrol).layer(DefaultBodyLimit::max(edge::FORM_BYTES_MAX)))
+        .route("/edge/certificate", post(edge::renew).layer(DefaultBodyLimit::max(edge::FORM_BYTES_MAX)))
         .route("/responses", get(responses::list))
         .route("/responses/status", get(responses::status))
         .route("/responses/reconcile", post(responses::reconcile))

@@ -3,6 +3,7 @@
 mod bench;
 mod config;
 pub mod detect;
+mod edge;
 mod import;
 mod ledger;
 mod output;
@@ -54,6 +55,8 @@ Exit codes: 0 fine, 64 usage, 65 bad data, 69 unavailable, 70 bug, 77 denied, 78
 enum Command {
     /// Run the platform
     Serve(serve::Arguments),
+    /// Forward a site's logs to the server, spooled and acknowledged
+    Edge(edge::Arguments),
     /// Match events against Sigma rules, offline
     Detect(detect::Arguments),
     /// Check and test rules
@@ -133,6 +136,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let context = Context { data: arguments.data, output: Output { json: arguments.json }, server: arguments.server };
     match arguments.command {
         Command::Serve(command) => serve::run(command, &context),
+        Command::Edge(command) => edge::run(command, &context),
         Command::Detect(command) => detect::run(command),
         Command::Config(command) => config::run(command, &context),
         Command::Rules(command) => rules::run(command, &context),

@@ -36,6 +36,16 @@ Example: metrosoc pki bulk --out certificates")]
         #[arg(long, value_name = "DIR", conflicts_with = "csr", required_unless_present = "csr")]
         out: Option<PathBuf>,
     },
+    /// Print a one-time token by which a site enrols itself (`metrosoc edge enrol`)
+    #[command(after_help = "The token is printed once, alone, and kept as a digest. Example:
+  metrosoc pki token hcm-q1-p-bennghe > token && chmod 600 token")]
+    Token {
+        /// The site
+        site: SiteId,
+        /// Hours that it is valid, up to 720
+        #[arg(long, value_name = "N", default_value_t = 24)]
+        hours: u32,
+    },
     /// Revoke by serial or site; listeners refuse it at once and cut its connections
     Revoke {
         /// Serial (hexadecimal) or site id
@@ -84,6 +94,13 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
             })
         }
         Command::Issue { site, csr, out } => issue(context, &client, &site, csr, out).await,
+        Command::Token { site, hours } => {
+            let body = json!({ "site": site, "hours": hours });
+            let answer: Value = client.post("/api/v1/certificates/tokens", &body).await?;
+            context.output.print(&answer, |answer| {
+                format!("{}\n", answer.get("token").and_then(Value::as_str).unwrap_or_default())
+            })
+        }
         Command::Revoke { target, reason } => {
             let body = json!({ "target": target, "reason": reason });
             let answer: Value = client.post("/api/v1/certificates/revoke", &body).await?;

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use toml_edit::{Document, Item, TableLike};
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::Config;
 
 /// Where a value came from.
@@ -18,11 +21,21 @@ pub enum Origin {
     Environment(String),
 }
 
+/// A configuration that is read by this file: the server's, or an edge's.
+pub trait Settings: Default + Serialize + DeserializeOwned {
+    /// Prefix of variables that override keys: `METROSOC_CONFIG__SYSLOG__TLS` overrides `syslog.tls`.
+    const VARIABLE_PREFIX: &'static str;
+    /// The command that prints every key.
+    const SHOWN_BY: &'static str;
+    /// What types cannot say: each fault with the key it belongs to.
+    fn faults(&self) -> Vec<(&'static str, String)>;
+}
+
 /// The configuration and where each value that is not a default came from.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct Loaded<C = Config> {
     /// The values in force.
-    pub config: Config,
+    pub config: C,
     /// The file, when there was one.
     pub file: Option<PathBuf>,
     /// By dotted key.
@@ -34,8 +47,6 @@ pub struct Loaded {
 #[error("{}", .0.join("\n"))]
 pub struct Faults(pub Vec<String>);
 
-/// Prefix of variables that override keys: `METROSOC_CONFIG__SYSLOG__TLS` overrides `syslog.tls`.
-const VARIABLE_PREFIX: &str = "METROSOC_CONFIG__";
 /// Largest configuration file in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
@@ -49,7 +60,10 @@ struct Given {
 ///
 /// # Errors
 /// [`Faults`] with every unknown key, bad value and unreadable file, each with its line or variable.
-pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Loaded, Faults> {
+pub fn load<C: Settings>(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Loaded<C>, Faults> {
     let mut faults = Vec::new();
     let mut given = Vec::new();
     if let Some(path) = file {
@@ -58,9 +72,9 @@ pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, Stri
             Err(reason) => faults.push(format!("configuration `{}`: {reason}", path.display())),
         }
     }
-    given.extend(from_environment(environment));
-    let merged = merge(given, file, &mut faults);
-    let config = finish(&merged.table, &merged.origins, file, &mut faults);
+    given.extend(from_environment::<C>(environment));
+    let merged = merge::<C>(given, file, &mut faults);
+    let config = finish::<C>(&merged.table, &merged.origins, file, &mut faults);
     match config {
         Some(config) if faults.is_empty() => {
             Ok(Loaded { config, file: file.map(Path::to_path_buf), origins: merged.origins })
@@ -115,9 +129,9 @@ fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
-fn from_environment(environment: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = Given> {
+fn from_environment<C: Settings>(environment: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = Given> {
     environment.filter_map(|(name, text)| {
-        let key = name.strip_prefix(VARIABLE_PREFIX)?.to_ascii_lowercase().replace("__", ".");
+        let key = name.strip_prefix(C::VARIABLE_PREFIX)?.to_ascii_lowercase().replace("__", ".");
         let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
         Some(Given { key, value: value.unwrap_or(Value::String(text)), origin: Origin::Environment(name) })
     })
@@ -128,19 +142,19 @@ struct Merged {
     origins: BTreeMap<String, Origin>,
 }
 
-fn merge(given: Vec<Given>, file: Option<&Path>, faults: &mut Vec<String>) -> Merged {
-    let defaults = Table::try_from(Config::default()).unwrap_or_default();
+fn merge<C: Settings>(given: Vec<Given>, file: Option<&Path>, faults: &mut Vec<String>) -> Merged {
+    let defaults = Table::try_from(C::default()).unwrap_or_default();
     let known = keys_of(&defaults, "");
     let mut merged = Merged { table: defaults.clone(), origins: BTreeMap::new() };
     for Given { key, value, origin } in given {
         let at = place(&origin, file);
         if !known.contains(&key) {
-            faults.push(format!("{at}: unknown key `{key}`{}", suggestion(&key, &known)));
+            faults.push(format!("{at}: unknown key `{key}`{}", suggestion(&key, &known, C::SHOWN_BY)));
             continue;
         }
         let mut alone = defaults.clone();
         put(&mut alone, &key, value.clone());
-        if let Err(error) = alone.try_into::<Config>() {
+        if let Err(error) = alone.try_into::<C>() {
             faults.push(format!("{at}: `{key}`: {}", error.message().trim()));
             continue;
         }
@@ -150,13 +164,13 @@ fn merge(given: Vec<Given>, file: Option<&Path>, faults: &mut Vec<String>) -> Me
     merged
 }
 
-fn finish(
+fn finish<C: Settings>(
     table: &Table,
     origins: &BTreeMap<String, Origin>,
     file: Option<&Path>,
     faults: &mut Vec<String>,
-) -> Option<Config> {
-    let config: Config = match table.clone().try_into() {
+) -> Option<C> {
+    let config: C = match table.clone().try_into() {
         Ok(config) => config,
         Err(error) => {
             faults.push(format!("configuration: {}", error.message().trim()));
@@ -189,11 +203,11 @@ fn keys_of(table: &Table, prefix: &str) -> Vec<String> {
     keys
 }
 
-fn suggestion(key: &str, known: &[String]) -> String {
+fn suggestion(key: &str, known: &[String], shown_by: &str) -> String {
     let nearest = known.iter().map(|other| (strsim::damerau_levenshtein(key, other), other)).min();
     match nearest {
         Some((distance, other)) if distance <= 3 => format!(" (did you mean `{other}`?)"),
-        _ => " (`metrosoc config show` prints every key)".to_owned(),
+        _ => format!(" (`{shown_by}` prints every key)"),
     }
 }
 
@@ -212,7 +226,7 @@ fn put(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-impl Loaded {
+impl<C: Serialize> Loaded<C> {
     /// Every key with its value, and behind it where it came from: the output of `config show`.
     pub fn show(&self) -> String {
         let table = Table::try_from(&self.config).unwrap_or_default();
@@ -251,7 +265,7 @@ mod tests {
         let path = folder.path().join("metrosoc.toml");
         std::fs::write(&path, text).unwrap();
         let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let found = match load(Some(&path), environment) {
+        let found = match load::<Config>(Some(&path), environment) {
             Ok(loaded) => loaded.config.syslog.tls.lines().map(str::to_owned).collect(),
             Err(Faults(faults)) => faults,
         };
@@ -308,11 +322,11 @@ mod tests {
 
     #[test]
     fn what_is_shown_reads_back() {
-        let loaded = load(None, std::iter::empty()).unwrap();
+        let loaded = load::<Config>(None, std::iter::empty()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shown.toml");
         std::fs::write(&path, loaded.show()).unwrap();
-        let again = load(Some(&path), std::iter::empty()).unwrap();
+        let again = load::<Config>(Some(&path), std::iter::empty()).unwrap();
         assert_eq!(again.show().replace("# line", "#"), again.show().replace("# line", "#"));
         assert_eq!(Table::try_from(&again.config).unwrap(), Table::try_from(&loaded.config).unwrap());
     }

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use load::{Loaded, load};
+pub use load::{Loaded, Settings, load};
 pub use retention::Retention;
 
 /// The version of the configuration's form that this program reads.
@@ -324,8 +324,10 @@ impl Default for Telemetry {
     }
 }
 
-impl Config {
-    /// What types cannot say: each fault with the key it belongs to.
+impl Settings for Config {
+    const VARIABLE_PREFIX: &'static str = "METROSOC_CONFIG__";
+    const SHOWN_BY: &'static str = "metrosoc config show";
+
     fn faults(&self) -> Vec<(&'static str, String)> {
         let mut faults = Vec::new();
         let mut check = |holds: bool, key: &'static str, reason: &str| {

@@ -29,6 +29,7 @@ use crate::api::{self, App};
 use crate::config::Loaded;
 use crate::telemetry;
 use listen::Listening;
+pub use open::key_source;
 
 /// Most alerts that wait for the responder; the pipeline waits when it is full.
 const TRIGGERS_MAX: usize = 1_024;
@@ -83,6 +84,10 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         let (sites, cancel) = (Arc::clone(&app.sites), cancel.clone());
         async move { sites.run(cancel).await }
     });
+    tracker.spawn({
+        let (edges, cancel) = (Arc::clone(&app.edges), cancel.clone());
+        async move { edges.run(cancel).await }
+    });
     tracker.spawn(reload_when_told(Arc::clone(&app), opened.identity.clone(), reloads, cancel.clone()));
     opened.identity.keep(app.authority.clone(), &tracker, &cancel);
 
@@ -133,7 +138,11 @@ fn eprintln(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
-async fn stop_signal() -> anyhow::Result<()> {
+/// Waits for SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// When the signals cannot be heard.
+pub async fn stop_signal() -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

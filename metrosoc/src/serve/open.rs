@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use collector::edge::{self, Edges};
 use collector::pipeline::{Pipeline, PipelineSettings};
 use collector::sites::{Attribution, AttributionSettings, Sites};
 use collector::spool::{Spool, SpoolSettings};
@@ -38,7 +39,7 @@ use super::sealed::SealedFile;
 use super::watch::{self, Watch};
 use crate::api::App;
 use crate::client::SOCKET_NAME;
-use crate::config::{Config, Loaded, UnknownSenders};
+use crate::config::{Config, Keys, Loaded, UnknownSenders};
 use crate::exit::{Failure, Status};
 use crate::telemetry;
 
@@ -67,7 +68,7 @@ pub async fn open(
     let config = loaded.config.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     prepare(&data)?;
-    let keyring = Keyring::open(&key_source(&config, &data)?, &data).context("the master key")?;
+    let keyring = Keyring::open(&key_source(&config.keys, &data)?, &data).context("the master key")?;
     let signer = Arc::new(keyring.note_signer(LEDGER_KEY).context("the ledger's key")?);
     let ledger_key = event::Signer::public_key(&*signer).to_vec();
     let ledger = open_ledger(&config, &data, signer, &clock)?;
@@ -97,6 +98,8 @@ pub async fn open(
     let watch = Watch::open(SealedFile::new(sealer, data.join("seen.state"), watch::AAD), clock.now());
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
     let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
+    let spool = Arc::new(spool);
+    let edges = Edges::open(store.clone(), Arc::clone(&spool), Arc::clone(&attribution)).await.context("the edges")?;
     let app = App {
         clock: Arc::clone(&clock),
         guard,
@@ -106,7 +109,8 @@ pub async fn open(
         ledger_key,
         store,
         intake: spool.intake(),
-        spool: Arc::new(spool),
+        spool,
+        edges,
         sites,
         attribution,
         search: Search::new(Arc::clone(&index), Arc::clone(&clock)),
@@ -174,7 +178,10 @@ pub fn remove_socket(data: &Path) {
 }
 
 /// The configured file, systemd's credential, or `DATA.key` beside the data directory.
-fn key_source(config: &Config, data: &Path) -> anyhow::Result<KeySource> {
+///
+/// # Errors
+/// When the file of the passphrase cannot be read, or is readable by others.
+pub fn key_source(keys: &Keys, data: &Path) -> anyhow::Result<KeySource> {
     let data = std::path::absolute(data).context("data directory")?;
     let beside = || {
         let mut name = data.file_name().unwrap_or_default().to_os_string();
@@ -182,12 +189,12 @@ fn key_source(config: &Config, data: &Path) -> anyhow::Result<KeySource> {
         data.with_file_name(name)
     };
     let credential = std::env::var_os("CREDENTIALS_DIRECTORY").map(|folder| Path::new(&folder).join("metrosoc.key"));
-    let file = if config.keys.file.is_empty() { beside() } else { PathBuf::from(&config.keys.file) };
-    if !config.keys.passphrase_file.is_empty() {
-        let passphrase = first_line(Path::new(&config.keys.passphrase_file))?;
+    let file = if keys.file.is_empty() { beside() } else { PathBuf::from(&keys.file) };
+    if !keys.passphrase_file.is_empty() {
+        let passphrase = first_line(Path::new(&keys.passphrase_file))?;
         return Ok(KeySource::Passphrase { file, passphrase });
     }
-    match credential.filter(|path| config.keys.file.is_empty() && path.exists()) {
+    match credential.filter(|path| keys.file.is_empty() && path.exists()) {
         Some(path) => Ok(KeySource::Credential(path)),
         None => Ok(KeySource::File(file)),
     }
@@ -263,7 +270,7 @@ fn open_spool(
         bytes_max: config.spool.bytes_max,
         segment_bytes: config.spool.segment_bytes_max,
         commit_delay: Duration::from_millis(config.spool.flush_ms_max),
-        consumers: vec![CONSUMER.to_owned()],
+        consumers: vec![CONSUMER.to_owned(), edge::CONSUMER.to_owned()],
         next_id_min: index.position().unwrap_or(EventId(0)),
         ..SpoolSettings::new(data.join("spool"))
     };

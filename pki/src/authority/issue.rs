@@ -119,7 +119,7 @@ impl Authority {
     }
 
     /// Two sites never share a key, and a key that leaked is never used again.
-    async fn check_unused(&self, site: &SiteId, key: &SubjectPublicKeyInfo) -> Result<(), PkiError> {
+    pub(super) async fn check_unused(&self, site: &SiteId, key: &SubjectPublicKeyInfo) -> Result<(), PkiError> {
         for (holder, reason) in self.0.register.holders_of_key(&fingerprint(key)).await? {
             if reason == Some(Reason::KeyCompromise) {
                 return Err(PkiError::Request {

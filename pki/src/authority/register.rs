@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use event::Timestamp;
+use event::{SiteId, Timestamp};
 use keys::Sealer;
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -232,6 +232,59 @@ impl Register {
         .fetch_all(self.store.pool())
         .await?;
         rows.iter().map(|row| certificate_of(row, now)).collect()
+    }
+
+    /// Keeps a one-time token's digest; used and expired ones are cleared away.
+    pub(crate) async fn add_token(
+        &self,
+        digest: &str,
+        site: &SiteId,
+        actor: &str,
+        now: Timestamp,
+        expires: Timestamp,
+    ) -> Result<(), PkiError> {
+        let mut tx = self.store.begin().await?;
+        sqlx::query("DELETE FROM pki_token WHERE expires_ms < $1").bind(now.millis()).execute(&mut *tx).await?;
+        sqlx::query(
+            "INSERT INTO pki_token (token_sha256, site, created_by, created_ms, expires_ms) VALUES ($1, $2, $3, $4, $5)",
+        )
+        .bind(digest)
+        .bind(site.as_str())
+        .bind(actor)
+        .bind(now.millis())
+        .bind(expires.millis())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The site of a token that may still be used.
+    pub(crate) async fn token_site(&self, digest: &str, now: Timestamp) -> Result<Option<SiteId>, PkiError> {
+        let row =
+            sqlx::query("SELECT site FROM pki_token WHERE token_sha256 = $1 AND used_ms IS NULL AND expires_ms >= $2")
+                .bind(digest)
+                .bind(now.millis())
+                .fetch_optional(self.store.pool())
+                .await?;
+        let Some(row) = row else { return Ok(None) };
+        let site: String = row.try_get("site")?;
+        let damaged = |error: event::IdError| PkiError::Damaged { what: "enrolment token", reason: error.to_string() };
+        SiteId::new(site).map(Some).map_err(damaged)
+    }
+
+    /// Uses a token; `false` when somebody was faster or its time is over.
+    pub(crate) async fn spend_token(&self, digest: &str, now: Timestamp) -> Result<bool, PkiError> {
+        let mut tx = self.store.begin().await?;
+        let done = sqlx::query(
+            "UPDATE pki_token SET used_ms = $1 WHERE token_sha256 = $2 AND used_ms IS NULL AND expires_ms >= $1",
+        )
+        .bind(now.millis())
+        .bind(digest)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// Takes certificates back, all or none.

@@ -311,3 +311,44 @@ async fn openssl_agrees() {
     let (fine, text) = openssl(&["pkey", "-in", &path("good.key.pem"), "-noout", "-check"]).unwrap();
     assert!(fine, "{text}");
 }
+
+#[tokio::test]
+async fn a_token_enrols_its_site_once() {
+    for house in House::all().await {
+        let (manage, read) = (house.permit(Operation::Manage), house.permit(Operation::Read));
+        let hour = Duration::from_secs(3_600);
+        let refused = house.authority.enrolment_token(&read, &site("hcm-q1"), hour).await.unwrap_err();
+        assert!(matches!(refused, PkiError::NotPermitted { .. }), "{refused}");
+        let token = house.authority.enrolment_token(&manage, &site("hcm-q1"), hour).await.unwrap();
+        let token = token.token.expose().clone();
+
+        let request = crate::holder::Request::make().unwrap();
+        let error = house.authority.enrol(&token, "no request").await.unwrap_err();
+        assert!(matches!(error, PkiError::Request { .. }), "a bad request does not spend the token: {error}");
+        for wrong in ["", "msoc_enrol_x", &token.to_uppercase(), &"x".repeat(10_000)] {
+            let error = house.authority.enrol(wrong, &request.request_pem).await.unwrap_err();
+            assert!(matches!(error, PkiError::Token), "{wrong}: {error}");
+        }
+        let issued = house.authority.enrol(&token, &request.request_pem).await.unwrap();
+        assert_eq!(PeerSite::of_verified(&chain(&issued.chain_pem)).unwrap().site, site("hcm-q1"));
+        assert_eq!(issued.certificate.created_by, "site:hcm-q1");
+        let held = crate::holder::Held::read(issued.chain_pem.as_bytes()).unwrap();
+        assert_eq!((held.site.clone(), held.not_after), (site("hcm-q1"), issued.certificate.not_after));
+        assert!(held.renew_from() > house.clock.now() && held.renew_from() < held.not_after);
+
+        let again = house.authority.enrol(&token, &request.request_pem).await.unwrap_err();
+        assert!(matches!(again, PkiError::Token), "{again}");
+        let other = crate::holder::Request::make().unwrap();
+        assert!(matches!(house.authority.enrol(&token, &other.request_pem).await, Err(PkiError::Token)));
+        let renewed = house.authority.renew(&site("hcm-q1"), &other.request_pem).await.unwrap();
+        assert_ne!(renewed.certificate.serial, issued.certificate.serial);
+        let stolen = house.authority.renew(&site("hcm-q3"), &other.request_pem).await.unwrap_err();
+        assert!(stolen.to_string().contains("already used by"), "{stolen}");
+
+        let late = house.authority.enrolment_token(&manage, &site("hcm-q3"), hour).await.unwrap();
+        house.clock.advance(hour + Duration::from_secs(1));
+        let fresh = crate::holder::Request::make().unwrap();
+        let error = house.authority.enrol(late.token.expose(), &fresh.request_pem).await.unwrap_err();
+        assert!(matches!(error, PkiError::Token), "{error}");
+    }
+}

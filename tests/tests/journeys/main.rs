@@ -10,6 +10,7 @@ mod correlations;
 mod counts;
 mod crash;
 mod demo;
+mod edge;
 mod full_spool;
 mod ledger;
 mod loggen;

@@ -38,9 +38,11 @@ enum Need {
     Whole(&'static str),
     /// Nobody over the network, whatever the policy says: it hands out private keys.
     Socket,
+    /// Nobody but a site's certificate, whatever the policy says: it speaks as that site.
+    Certificate,
 }
 
-use Need::{All, Here, One, Public, SignedIn, Socket, Whole};
+use Need::{All, Certificate, Here, One, Public, SignedIn, Socket, Whole};
 
 /// `METHOD PATH`, the body (or what stands behind `?`), who may.
 const TABLE: &[(&str, &str, Need)] = &[
@@ -98,6 +100,11 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("GET /api/v1/certificates/authority", "", One(&["certificates read"])),
     ("POST /api/v1/certificates/bulk", r#"{"out":"/nowhere"}"#, Socket),
     ("POST /api/v1/certificates/revoke", r#"{"target":"nowhere"}"#, One(&["certificates manage"])),
+    ("POST /api/v1/certificates/tokens", r#"{"site":"nowhere"}"#, One(&["certificates manage"])),
+    ("POST /api/v1/edge/batches", "x", Certificate),
+    ("GET /api/v1/edge/position", "?stream=00000000000000000000000000000000", Certificate),
+    ("POST /api/v1/edge/enrolments", "", Public),
+    ("POST /api/v1/edge/certificate", r#"{"csr":"x"}"#, Certificate),
     ("GET /api/v1/responses", "", One(&["responses read"])),
     ("GET /api/v1/responses/status", "", One(&["responses read"])),
     ("POST /api/v1/responses/reconcile", "", One(&["responses manage"])),
@@ -172,7 +179,7 @@ fn may(policy: &PolicyFile, role: &str, need: &Need) -> bool {
         One(whats) => whats.iter().any(|what| policy.allows(role, what, &["all", "own_agency"])),
         All(whats) => whats.iter().all(|what| policy.allows(role, what, &["all", "own_agency"])),
         Whole(what) => policy.allows(role, what, &["all"]),
-        Socket => false,
+        Socket | Certificate => false,
     }
 }
 
