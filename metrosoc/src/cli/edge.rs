@@ -16,7 +16,7 @@ use crate::config::{Loaded, load};
 use crate::edge::config::EdgeConfig;
 use crate::edge::health::{SOCKET, Status as EdgeStatus};
 use crate::edge::identity::{self, Identity};
-use crate::edge::{folder, link};
+use crate::edge::{FOLDER, folder, link};
 use crate::exit::{Failure, Status};
 
 /// The variable that may hold a one-time token.
@@ -178,7 +178,7 @@ fn explain(error: anyhow::Error) -> anyhow::Error {
 }
 
 async fn status(context: &Context) -> anyhow::Result<()> {
-    let path = folder(&context.data)?.join(SOCKET);
+    let path = context.data.join(FOLDER).join(SOCKET);
     let gone = || {
         let data = context.data.display();
         Failure::new(

@@ -16,8 +16,8 @@ use super::identity::Identity;
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(20);
-/// How long a connection is kept that nothing goes over.
-const IDLE_MAX: Duration = Duration::from_secs(90);
+/// How long a connection is kept that nothing goes over; the server ends it after 15 s.
+const IDLE_MAX: Duration = Duration::from_secs(10);
 /// Most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 

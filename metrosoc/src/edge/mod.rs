@@ -41,7 +41,7 @@ use link::Link;
 use ship::Shipper;
 
 /// The edge's folder in the data directory.
-const FOLDER: &str = "edge";
+pub const FOLDER: &str = "edge";
 /// The spool's folder in it.
 const SPOOL: &str = "spool";
 /// How often the certificate's age is looked at.

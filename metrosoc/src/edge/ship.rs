@@ -224,12 +224,12 @@ impl Shipper {
             LinkFault::Unreachable { .. } | LinkFault::Strange => None,
         };
         let pause = self.backoff.next(asked);
-        let was_connected = self.progress.change(|shipped| {
+        let news = self.progress.change(|shipped| {
             shipped.failures += 1;
             shipped.fault = Some(fault.to_string());
-            std::mem::replace(&mut shipped.connected, false)
+            std::mem::replace(&mut shipped.connected, false) || shipped.failures == 1
         });
-        if was_connected {
+        if news {
             tracing::warn!(error = %fault, "the link is down; records wait in the spool");
         } else {
             tracing::debug!(error = %fault, pause_ms = pause.as_millis() as u64, "the link is still down");
