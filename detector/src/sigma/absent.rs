@@ -7,9 +7,9 @@ use rustc_hash::FxHashSet;
 
 use super::condition::Condition;
 use super::detection::Detection;
+use super::names::NameId;
 use super::rule::Rule;
 use super::value::{Item, Test};
-use super::view::NameId;
 
 /// The fields, in the rule's own names, for want of which the rule cannot hold on events that have no other fields than
 /// `seen`; `None` when it can.

@@ -43,10 +43,10 @@ pub use fields::FieldMap;
 pub use files::RuleSource;
 pub use finding::{entities_of, finding_of};
 pub use logsource::{LogSource, sources_of};
+pub(crate) use names::NameId;
 pub use rule::Rule;
 pub use selections::Selections;
 pub use set::{Match, RuleSet};
-pub(crate) use view::NameId;
 
 #[cfg(test)]
 mod corpus_tests;
