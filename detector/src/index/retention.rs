@@ -5,17 +5,17 @@
 //! anew, so that no byte of them stays on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use event::{SiteId, Timestamp};
-use tantivy::collector::Count;
 use tantivy::indexer::{IndexWriterOptions, NoMergePolicy};
-use tantivy::query::{AllQuery, BooleanQuery, Occur, Query, RangeQuery, TermQuery};
+use tantivy::query::{AllQuery, BooleanQuery, EnableScoring, Occur, Query, RangeQuery, TermQuery};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{IndexWriter, Term};
+use tantivy::{IndexWriter, Searcher, Term};
 
 use super::document::Row;
-use super::layout::{Layout, SITE};
+use super::layout::{ID, Layout, SITE};
 use super::slice::Slice;
 use super::{Index, IndexError};
 
@@ -53,6 +53,8 @@ pub struct Expired {
     pub slice: String,
     /// Events deleted.
     pub events: u64,
+    /// Their ids, ascending.
+    pub ids: Vec<RangeInclusive<u64>>,
     /// Whether the slice is gone as a whole.
     pub whole: bool,
 }
@@ -102,15 +104,36 @@ impl Index {
 type Plan = (Expired, Option<Box<dyn Query>>);
 
 fn plan(slice: &Slice, due: Due<'_>, holds: &[&Hold]) -> Result<Option<Plan>, IndexError> {
-    let name = slice.name.clone();
-    if matches!(due, Due::All) && holds.is_empty() {
-        return Ok(Some((Expired { slice: name, events: slice.record().documents, whole: true }, None)));
-    }
     slice.reload()?;
     let opened = slice.open()?;
+    let whole = matches!(due, Due::All) && holds.is_empty();
     let Some(query) = due.query(&opened.layout, holds) else { return Ok(None) };
-    let events = opened.searcher().search(&*query, &Count).map_err(|error| slice.error(error))? as u64;
-    Ok((events > 0).then(|| (Expired { slice: name, events, whole: false }, Some(query))))
+    let (events, ids) = ids(&opened.searcher(), &*query).map_err(|error| slice.error(error))?;
+    let expired = Expired { slice: slice.name.clone(), events, ids, whole };
+    Ok((whole || events > 0).then(|| (expired, (!whole).then_some(query))))
+}
+
+/// How many events the query finds, and their ids as ranges.
+fn ids(searcher: &Searcher, query: &dyn Query) -> tantivy::Result<(u64, Vec<RangeInclusive<u64>>)> {
+    let weight = query.weight(EnableScoring::disabled_from_searcher(searcher))?;
+    let mut found = Vec::new();
+    for reader in searcher.segment_readers() {
+        let column = reader.fast_fields().u64(ID)?;
+        let alive = reader.alive_bitset();
+        weight.for_each_no_score(reader, &mut |docs| {
+            let docs = docs.iter().filter(|doc| alive.is_none_or(|alive| alive.is_alive(**doc)));
+            found.extend(docs.filter_map(|doc| column.first(*doc)));
+        })?;
+    }
+    found.sort_unstable();
+    let mut ranges: Vec<RangeInclusive<u64>> = Vec::new();
+    for id in &found {
+        match ranges.last_mut() {
+            Some(last) if last.end().checked_add(1) == Some(*id) => *last = *last.start()..=*id,
+            _ => ranges.push(*id..=*id),
+        }
+    }
+    Ok((found.len() as u64, ranges))
 }
 
 /// Deletes the events that the query finds, and every byte of them.

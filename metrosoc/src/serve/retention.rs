@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use detector::index::Expired;
-use ledger::Entry;
-use serde_json::json;
+use ledger::{DESTROYED_RANGES_MAX, Destruction, Doomed};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::App;
@@ -36,11 +35,13 @@ pub async fn run(app: Arc<App>, cancel: CancellationToken) {
 
 fn expire(app: &App) -> Result<(), detector::index::IndexError> {
     let retention = &app.loaded.config.retention;
-    let holds: Vec<&str> = retention.holds.iter().map(|hold| hold.reason.as_str()).collect();
+    let held = retention.holds.len();
     let record = |one: &Expired| {
-        let detail = json!({ "why": "retention", "events": one.events, "whole": one.whole, "holds": holds });
-        let entry = Entry::new("metrosoc", "destroy", format!("slice:{}", one.slice), detail);
-        let recorded = app.ledger.append_blocking(entry);
+        let recorded = one.ids.chunks(DESTROYED_RANGES_MAX).try_for_each(|ranges| {
+            let why = format!("retention of slice {}, {held} legal holds", one.slice);
+            let what = Doomed::Events(ranges.to_vec());
+            app.ledger.destroy(&Destruction { what, why, by: "metrosoc".to_owned() }).map(drop)
+        });
         if let Err(error) = &recorded {
             tracing::error!(error = %chain(error), slice = one.slice, "not deleted: the ledger does not take the entry");
         }

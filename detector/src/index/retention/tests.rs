@@ -81,6 +81,10 @@ fn check(kept: (u64, &[(&str, u64)]), holds: &[Hold], now_day: i64, expected: &[
     assert_eq!(left(&index), expected, "{kept:?} {holds:?} day {now_day}");
     let gone: u64 = expired.iter().map(|expired| expired.events).sum();
     assert_eq!(gone, 12 - expected.len() as u64, "{expired:?}");
+    let mut ids: Vec<u64> = expired.iter().flat_map(|expired| expired.ids.iter().cloned().flatten()).collect();
+    ids.extend(expected);
+    ids.sort_unstable();
+    assert_eq!(ids, (0..12).collect::<Vec<_>>(), "{expired:?}");
     assert_eq!(index.documents(), expected.len() as u64);
     assert_eq!(index.expire(now, &retention, holds, |_| true).unwrap(), [], "a second time there is nothing to do");
     drop(index);
