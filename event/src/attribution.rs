@@ -50,6 +50,10 @@ pub enum Transport {
     SyslogTcp,
     /// Syslog over TLS (RFC 5425).
     SyslogTls,
+    /// RELP over TLS.
+    Relp,
+    /// RELP over plain TCP.
+    RelpPlain,
     /// HTTPS ingest: lines, NDJSON or `_bulk`.
     Http,
     /// A file given to `metrosoc import`.
@@ -67,6 +71,8 @@ impl Transport {
             Self::SyslogUdp => "syslog-udp",
             Self::SyslogTcp => "syslog-tcp",
             Self::SyslogTls => "syslog-tls",
+            Self::Relp => "relp",
+            Self::RelpPlain => "relp-plain",
             Self::Http => "http",
             Self::Import => "import",
             Self::Local => "local",

@@ -40,7 +40,12 @@ pub(crate) fn binary() -> PathBuf {
     here.ancestors().nth(2).map(|folder| folder.join("metrosoc")).unwrap_or_default()
 }
 
-const PORTS: &str = "[https]\nlisten = \"[::]:0\"\n[syslog]\nudp = \"[::]:0\"\ntcp = \"[::]:0\"\ntls = \"[::]:0\"\n";
+/// Sections of the configuration that name ports, for those that a test does not name itself.
+const PORTS: [(&str, &str); 3] = [
+    ("[https]", "listen = \"[::]:0\""),
+    ("[syslog]", "udp = \"[::]:0\"\ntcp = \"[::]:0\"\ntls = \"[::]:0\""),
+    ("[relp]", "tls = \"[::]:0\""),
+];
 
 impl Server {
     /// Starts with the local log off and every port picked by the system.
@@ -49,8 +54,12 @@ impl Server {
     /// When it is not ready within its time; the message holds its log.
     pub fn start(setup: &Setup) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
-        let config =
-            if setup.config.contains("[syslog]") { setup.config.clone() } else { format!("{PORTS}{}", setup.config) };
+        let mut config = setup.config.clone();
+        for (section, keys) in PORTS {
+            if !config.contains(section) {
+                config = format!("{section}\n{keys}\n{config}");
+            }
+        }
         std::fs::write(folder.path().join("metrosoc.toml"), format!("{config}\n[local_log]\nenabled = false\n"))?;
         let (process, log) = spawn(folder.path())?;
         let mut server = Self { folder, process, ports: BTreeMap::new(), log, roots: String::new() };
@@ -94,7 +103,7 @@ impl Server {
         self.path("data")
     }
 
-    /// A port by the name that the start prints: `https`, `syslog-udp`, `syslog-tcp`, `syslog-tls`.
+    /// A port by the name that the start prints: `https`, `syslog-udp`, `syslog-tcp`, `syslog-tls`, `relp`.
     pub fn port(&self, name: &str) -> u16 {
         self.ports.get(name).copied().unwrap_or_default()
     }

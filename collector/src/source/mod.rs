@@ -8,6 +8,7 @@ mod framing;
 mod limits;
 pub mod local;
 mod own;
+pub mod relp;
 mod sampled;
 mod socket;
 pub mod syslog;

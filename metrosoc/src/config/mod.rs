@@ -26,6 +26,8 @@ pub struct Config {
     pub https: Https,
     /// The syslog listeners.
     pub syslog: Syslog,
+    /// The RELP listeners.
+    pub relp: Relp,
     /// This machine's own log.
     pub local_log: LocalLog,
     /// The durable queue behind every input.
@@ -100,10 +102,20 @@ pub struct Syslog {
     pub time_zone: String,
     /// Longest line in bytes; what is longer is cut there and marked.
     pub line_bytes_max: usize,
-    /// Most connections at once, TCP and TLS each.
+    /// Most connections at once, each listener for itself, RELP's too.
     pub connections_max: usize,
     /// Seconds in which a TLS handshake, or a frame that has begun, must complete.
     pub frame_timeout_secs: u64,
+}
+
+/// The RELP listeners: syslog whose records are acknowledged. Their bounds are those of `[syslog]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Relp {
+    /// TLS with client certificates; empty for none.
+    pub tls: String,
+    /// Plain TCP, accepted from where plain syslog is; empty for none.
+    pub plain: String,
 }
 
 /// This machine's own log.
@@ -236,6 +248,7 @@ impl Default for Config {
             version: VERSION,
             https: Https::default(),
             syslog: Syslog::default(),
+            relp: Relp::default(),
             local_log: LocalLog { enabled: true },
             spool: Spool::default(),
             index: Index::default(),
@@ -279,6 +292,12 @@ impl Default for Syslog {
             connections_max: 4_096,
             frame_timeout_secs: 30,
         }
+    }
+}
+
+impl Default for Relp {
+    fn default() -> Self {
+        Self { tls: "[::]:2514".to_owned(), plain: String::new() }
     }
 }
 
@@ -345,9 +364,13 @@ impl Settings for Config {
         check(self.https.connections_max > 0, "https.connections_max", "at least 1");
         check(self.https.header_timeout_secs > 0, "https.header_timeout_secs", "at least 1");
         check(self.https.request_timeout_secs > 0, "https.request_timeout_secs", "at least 1");
-        for (key, listen) in
-            [("syslog.udp", &self.syslog.udp), ("syslog.tcp", &self.syslog.tcp), ("syslog.tls", &self.syslog.tls)]
-        {
+        for (key, listen) in [
+            ("syslog.udp", &self.syslog.udp),
+            ("syslog.tcp", &self.syslog.tcp),
+            ("syslog.tls", &self.syslog.tls),
+            ("relp.tls", &self.relp.tls),
+            ("relp.plain", &self.relp.plain),
+        ] {
             let readable = listen.is_empty() || listen.parse::<SocketAddr>().is_ok();
             check(readable, key, "not an address with a port such as `[::]:5514`, nor empty");
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use collector::source::local::{self, LocalLog, LocalSettings};
+use collector::source::relp;
 use collector::source::syslog::{self, SyslogSettings};
 use collector::source::{FrameLimits, bind_tcp, bind_udp};
 use pki::link::{ClientCertificate, https_config, mutual_config};
@@ -42,6 +43,8 @@ pub struct Bound {
     udp: Option<UdpSocket>,
     tcp: Option<TcpListener>,
     tls: Option<TcpListener>,
+    relp: Option<TcpListener>,
+    relp_plain: Option<TcpListener>,
 }
 
 /// Binds every configured port and the Unix socket.
@@ -60,6 +63,8 @@ pub async fn bind(config: &Config, data: &Path) -> anyhow::Result<Bound> {
         udp: optional("syslog.udp", &config.syslog.udp, bind_udp)?,
         tcp: optional("syslog.tcp", &config.syslog.tcp, bind_tcp)?,
         tls: optional("syslog.tls", &config.syslog.tls, bind_tcp)?,
+        relp: optional("relp.tls", &config.relp.tls, bind_tcp)?,
+        relp_plain: optional("relp.plain", &config.relp.plain, bind_tcp)?,
     })
 }
 
@@ -106,31 +111,34 @@ impl Bound {
 
         let settings = settings(&app.loaded.config.syslog);
         let (intake, attribution) = (app.intake.clone(), Arc::clone(&app.attribution));
+        let shared = || (settings.clone(), intake.clone(), Arc::clone(&attribution), cancel.clone());
         if let Some(socket) = self.udp {
             listening.push(named("syslog-udp", socket.local_addr()?));
-            watch(
-                tracker,
-                "syslog-udp",
-                syslog::serve_udp(socket, settings.clone(), intake.clone(), Arc::clone(&attribution), cancel.clone()),
-            );
+            let (settings, intake, attribution, cancel) = shared();
+            watch(tracker, "syslog-udp", syslog::serve_udp(socket, settings, intake, attribution, cancel));
         }
         if let Some(listener) = self.tcp {
             listening.push(named("syslog-tcp", listener.local_addr()?));
-            watch(
-                tracker,
-                "syslog-tcp",
-                syslog::serve_tcp(listener, settings.clone(), intake.clone(), Arc::clone(&attribution), cancel.clone()),
-            );
+            let (settings, intake, attribution, cancel) = shared();
+            watch(tracker, "syslog-tcp", syslog::serve_tcp(listener, settings, intake, attribution, cancel));
         }
+        if let Some(listener) = self.relp_plain {
+            listening.push(named("relp-plain", listener.local_addr()?));
+            let (settings, intake, attribution, cancel) = shared();
+            watch(tracker, "relp-plain", relp::serve_plain(listener, settings, intake, attribution, cancel));
+        }
+        let config = mutual_config(&identity.ours, &trust).context("the log ports")?;
+        let gate = Arc::new(Gate::new(config, trust));
         if let Some(listener) = self.tls {
             listening.push(named("syslog-tls", listener.local_addr()?));
-            let config = mutual_config(&identity.ours, &trust).context("syslog.tls")?;
-            let gate = Arc::new(Gate::new(config, trust));
-            watch(
-                tracker,
-                "syslog-tls",
-                syslog::serve_tls(listener, gate, settings, intake.clone(), Arc::clone(&attribution), cancel.clone()),
-            );
+            let (settings, intake, attribution, cancel) = shared();
+            let gate = Arc::clone(&gate);
+            watch(tracker, "syslog-tls", syslog::serve_tls(listener, gate, settings, intake, attribution, cancel));
+        }
+        if let Some(listener) = self.relp {
+            listening.push(named("relp", listener.local_addr()?));
+            let (settings, intake, attribution, cancel) = shared();
+            watch(tracker, "relp", relp::serve_tls(listener, gate, settings, intake, attribution, cancel));
         }
         if app.loaded.config.local_log.enabled {
             let settings = LocalSettings::new(app.data.join("local"));

@@ -21,5 +21,6 @@ mod postgres;
 mod raw_lines;
 mod readiness;
 mod reload;
+mod relp;
 mod rsyslog;
 mod rule_care;

@@ -9,13 +9,15 @@ use tests::{Api, Child, Role, Server, Setup, has, wait_for};
 const SITES: &str = "hcm-test-tls,Phường Thử Nghiệm,p-thu-nghiem,dc1,\n\
                      hcm-test-plain,Phường Loopback,p-loopback,dc1,::1/128 127.0.0.1/32\n";
 
-struct Sender {
+/// A running rsyslog.
+pub(crate) struct Sender {
     _process: Child,
-    socket: std::path::PathBuf,
+    /// The socket that it takes messages from.
+    pub(crate) socket: std::path::PathBuf,
 }
 
 /// Starts an rsyslog that forwards what comes into a socket of its own.
-fn rsyslog(folder: &Path, name: &str, action: &str) -> Sender {
+pub(crate) fn rsyslog(folder: &Path, name: &str, action: &str) -> Sender {
     let socket = folder.join(format!("{name}.sock"));
     let config = folder.join(format!("{name}.conf"));
     let work = folder.join(format!("{name}.work"));

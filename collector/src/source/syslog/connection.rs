@@ -5,16 +5,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::KnownBy;
 use futures::FutureExt;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout};
 
 use super::Listening;
-use crate::sites::{Lane, Refusal};
+use super::sender::{Ended, Sender};
+use crate::sites::Lane;
 use crate::source::limits::Slot;
-use crate::source::{Framer, Frames, own};
-use crate::{Format, IntakeError, Record};
+use crate::source::{Framer, Frames};
 
 /// Bytes of a read, at first and at most.
 const READ_BYTES: (usize, usize) = (8 * 1024, 64 * 1024);
@@ -26,38 +25,14 @@ const BATCH_BYTES: usize = 256 * 1024;
 pub(super) struct Connection {
     listening: Arc<Listening>,
     slot: Slot,
-    lane: Lane,
-    peer: IpAddr,
-    /// The register that `lane` was looked up in.
-    generation: u64,
-}
-
-/// Why a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// The peer closed it.
-    Closed,
-    /// It broke, or was closed without saying so.
-    Broken,
-    /// A frame took too long.
-    SlowFrame,
-    /// Nothing came for too long.
-    Idle,
-    /// Unfinished frames of all connections hold too much memory.
-    Crowded,
-    /// The peer's certificate was revoked.
-    Revoked,
-    /// We are stopping.
-    Stopped,
-    /// The spool takes nothing more.
-    Refused,
+    sender: Sender,
 }
 
 impl Connection {
     /// A connection whose sender is known.
     pub(super) fn new(listening: Arc<Listening>, slot: Slot, lane: Lane, peer: IpAddr) -> Self {
-        let generation = listening.attribution.sites().generation();
-        Self { listening, slot, lane, peer, generation }
+        let sender = Sender::new(Arc::clone(&listening), lane, peer);
+        Self { listening, slot, sender }
     }
 
     /// Serves the stream until it ends; `cut` ends it at once.
@@ -77,11 +52,11 @@ impl Connection {
         if ended != Ended::Revoked && framer.is_mid_frame() {
             let mut frames = Frames::default();
             framer.finish(ended == Ended::Closed, &mut frames);
-            if self.store(frames).await.is_err() {
-                self.lane.source.dropped(1, listening.attribution.now());
-            }
+            let bytes = frames.bytes_total();
+            // What is not stored is counted where it is noticed.
+            let _ = self.sender.store(frames.into_frames(), bytes).await;
         }
-        self.tell(ended);
+        self.sender.tell(ended);
         ended
     }
 
@@ -112,15 +87,13 @@ impl Connection {
                 begun = Instant::now();
             }
             if frames.cut_bytes > 0 {
-                self.listening.complain("frame too long", self.peer, &format!("{} bytes cut", frames.cut_bytes));
+                self.sender.complain("frame too long", &format!("{} bytes cut", frames.cut_bytes));
             }
-            if let Err(refusal) = self.look_up_again() {
-                self.listening.attribution.refuse(self.peer, self.listening.transport, frames.len() as u64);
-                self.listening.complain("connection refused", self.peer, refusal.as_str());
+            if !self.sender.look_up_again(frames.len()) {
                 return Ended::Refused;
             }
-            if let Err(error) = self.store(frames).await {
-                self.listening.complain("records not stored", self.peer, &error.to_string());
+            let bytes = frames.bytes_total();
+            if self.sender.store(frames.into_frames(), bytes).await.is_err() {
                 return Ended::Refused;
             }
             if let Some(end) = end {
@@ -130,73 +103,6 @@ impl Connection {
                 return Ended::Crowded;
             }
         }
-    }
-
-    /// The register has changed: the sender may belong to another site or agency, or be refused now.
-    fn look_up_again(&mut self) -> Result<(), Refusal> {
-        let generation = self.listening.attribution.sites().generation();
-        if generation == self.generation {
-            return Ok(());
-        }
-        self.generation = generation;
-        let (attribution, transport) = (&self.listening.attribution, self.listening.transport);
-        self.lane = match self.lane.origin.known_by {
-            KnownBy::Certificate => {
-                attribution.lane_for_site(&self.lane.origin.site, KnownBy::Certificate, transport, Some(self.peer))
-            }
-            _ => attribution.lane_for_address(self.peer, transport)?,
-        };
-        Ok(())
-    }
-
-    /// Puts frames into the spool and waits until they are durable.
-    async fn store(&mut self, frames: Frames) -> Result<(), IntakeError> {
-        if frames.is_empty() {
-            return Ok(());
-        }
-        let now = self.listening.attribution.now();
-        let bytes = frames.bytes_total();
-        let local = self.peer.is_loopback();
-        let mut skipped = 0;
-        let mut records = Vec::with_capacity(frames.len());
-        for (frame, truncated) in frames.into_frames() {
-            if local && own::is_own(&frame) {
-                skipped += 1;
-                continue;
-            }
-            let record = Record::new(Arc::clone(&self.lane.origin), now, frame).with_format(Format::Syslog);
-            records.push(Record { truncated, ..record });
-        }
-        if skipped > 0 {
-            own::skipped(skipped);
-        }
-        if records.is_empty() {
-            return Ok(());
-        }
-        let count = records.len();
-        let stored = self.listening.intake.submit_until_stored(records, &self.listening.cancel).await;
-        match &stored {
-            Ok(_) => self.lane.source.stored(count, bytes, now),
-            Err(_) => self.lane.source.dropped(count as u64, now),
-        }
-        stored.map(|_| ())
-    }
-
-    fn tell(&self, ended: Ended) {
-        let what = match ended {
-            Ended::SlowFrame => "frame not finished in time",
-            Ended::Crowded => "unfinished frames hold too much memory",
-            Ended::Broken => "connection broke",
-            Ended::Revoked => {
-                tracing::warn!(peer = %self.peer, site = %self.lane.origin.site, "connection cut: certificate revoked");
-                return;
-            }
-            Ended::Closed | Ended::Idle | Ended::Stopped | Ended::Refused => {
-                tracing::debug!(peer = %self.peer, site = %self.lane.origin.site, ?ended, "connection ended");
-                return;
-            }
-        };
-        self.listening.complain(what, self.peer, self.lane.origin.source.as_str());
     }
 }
 

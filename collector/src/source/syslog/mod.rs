@@ -3,12 +3,13 @@
 mod connection;
 mod kernel;
 mod peer;
+mod sender;
 mod tcp;
 mod tls;
 mod udp;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::source) mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,9 +18,13 @@ use std::time::Duration;
 use event::Transport;
 use tokio_util::sync::CancellationToken;
 
+pub(in crate::source) use peer::until_revoked;
 pub use peer::{PeerGate, PeerIdentity};
+pub(in crate::source) use sender::{Ended, Sender};
+pub(in crate::source) use tcp::accept;
 pub use tcp::serve_tcp;
 pub use tls::serve_tls;
+pub(in crate::source) use tls::{Greeted, greet};
 pub use udp::serve_udp;
 
 use super::FrameLimits;
@@ -71,18 +76,18 @@ impl Default for SyslogSettings {
 
 /// What every connection of a listener needs.
 #[derive(Debug)]
-struct Listening {
-    settings: SyslogSettings,
-    transport: Transport,
-    intake: Intake,
-    attribution: Arc<Attribution>,
-    cancel: CancellationToken,
-    sampler: Sampler,
+pub(in crate::source) struct Listening {
+    pub(in crate::source) settings: SyslogSettings,
+    pub(in crate::source) transport: Transport,
+    pub(in crate::source) intake: Intake,
+    pub(in crate::source) attribution: Arc<Attribution>,
+    pub(in crate::source) cancel: CancellationToken,
+    pub(in crate::source) sampler: Sampler,
 }
 
 impl Listening {
     /// Something bad came from an address: a counter always, a log line now and then.
-    fn complain(&self, what: &'static str, peer: IpAddr, detail: &str) {
+    pub(in crate::source) fn complain(&self, what: &'static str, peer: IpAddr, detail: &str) {
         let transport = self.transport.as_str();
         metrics::counter!("metrosoc_source_faults_total", "transport" => transport, "what" => what).increment(1);
         if let Some(suppressed) = self.sampler.pass(what) {

@@ -28,7 +28,7 @@ pub trait PeerGate: Send + Sync + fmt::Debug {
 }
 
 /// Returns when `serial` is revoked, at once when it is already; never when the gate is gone.
-pub(super) async fn until_revoked(mut revoked: watch::Receiver<Arc<HashSet<String>>>, serial: &str) {
+pub(in crate::source) async fn until_revoked(mut revoked: watch::Receiver<Arc<HashSet<String>>>, serial: &str) {
     if revoked.wait_for(|serials| serials.contains(serial)).await.is_err() {
         std::future::pending::<()>().await;
     }

@@ -49,7 +49,11 @@ pub async fn serve_tcp(
 }
 
 /// Accepts connections within the bounds and runs `serve` for each.
-pub(super) async fn accept<F, R>(listener: TcpListener, listening: Arc<Listening>, serve: F) -> Result<(), SourceError>
+pub(in crate::source) async fn accept<F, R>(
+    listener: TcpListener,
+    listening: Arc<Listening>,
+    serve: F,
+) -> Result<(), SourceError>
 where
     F: Fn(TcpStream, IpAddr, Slot, Arc<Listening>) -> R,
     R: Future<Output = ()> + Send + 'static,

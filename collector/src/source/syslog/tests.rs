@@ -21,17 +21,17 @@ use crate::{Record, SourceError};
 
 const SOON: Duration = Duration::from_secs(10);
 
-struct House {
+pub(in crate::source) struct House {
     _dir: TempDir,
     _store: store::testing::TestStore,
-    spool: Spool,
+    pub(in crate::source) spool: Spool,
     consumer: Consumer,
-    attribution: Arc<Attribution>,
-    cancel: CancellationToken,
+    pub(in crate::source) attribution: Arc<Attribution>,
+    pub(in crate::source) cancel: CancellationToken,
 }
 
 impl House {
-    async fn new(spool_bytes_max: u64, unknown_senders: UnknownSenders) -> Self {
+    pub(in crate::source) async fn new(spool_bytes_max: u64, unknown_senders: UnknownSenders) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
         std::fs::create_dir(&data).unwrap();
@@ -48,7 +48,7 @@ impl House {
         Self { _dir: dir, _store: store, spool, consumer, attribution, cancel: CancellationToken::new() }
     }
 
-    async fn usual() -> Self {
+    pub(in crate::source) async fn usual() -> Self {
         Self::new(1 << 30, UnknownSenders::Keep).await
     }
 
@@ -67,7 +67,7 @@ impl House {
     }
 
     /// The next `count` records.
-    async fn take(&mut self, count: usize) -> Vec<Record> {
+    pub(in crate::source) async fn take(&mut self, count: usize) -> Vec<Record> {
         let mut records = Vec::new();
         while records.len() < count {
             let batch = self.consumer.next_batch(count - records.len(), SOON).await.unwrap();
@@ -77,14 +77,14 @@ impl House {
         records
     }
 
-    async fn texts(&mut self, count: usize) -> Vec<String> {
+    pub(in crate::source) async fn texts(&mut self, count: usize) -> Vec<String> {
         let text = |record: Record| String::from_utf8_lossy(&record.bytes).into_owned();
         let mut texts: Vec<_> = self.take(count).await.into_iter().map(text).collect();
         texts.sort();
         texts
     }
 
-    async fn source(&self, found: impl Fn(&SourceSeen) -> bool) -> SourceSeen {
+    pub(in crate::source) async fn source(&self, found: impl Fn(&SourceSeen) -> bool) -> SourceSeen {
         let look = async {
             loop {
                 if let Some(source) = self.attribution.sites().sources().into_iter().find(&found) {
@@ -98,7 +98,7 @@ impl House {
 }
 
 /// Reads until the peer closes.
-async fn closed(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
+pub(in crate::source) async fn closed(stream: &mut (impl tokio::io::AsyncRead + Unpin)) {
     let mut rest = Vec::new();
     let _ = tokio::time::timeout(SOON, stream.read_to_end(&mut rest)).await.expect("the connection is closed");
 }

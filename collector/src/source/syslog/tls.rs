@@ -15,7 +15,7 @@ use super::peer::{PeerGate, PeerIdentity, until_revoked};
 use super::tcp::accept;
 use super::{Listening, SyslogSettings};
 use crate::SourceError;
-use crate::sites::Attribution;
+use crate::sites::{Attribution, Lane};
 use crate::source::limits::Slot;
 use crate::source::sampled::Sampler;
 use crate::spool::Intake;
@@ -42,22 +42,47 @@ pub async fn serve_tls(
 }
 
 async fn serve_one(stream: TcpStream, peer: IpAddr, slot: Slot, listening: Arc<Listening>, gate: Arc<dyn PeerGate>) {
+    let Some(Greeted { stream, lane, serial }) = greet(stream, peer, &slot, &listening, &*gate).await else { return };
+    let connection = Connection::new(listening, slot, lane, peer);
+    connection.serve(stream, until_revoked(gate.cut(), &serial)).await;
+}
+
+/// A peer that has shown a certificate whose records are taken.
+pub(in crate::source) struct Greeted {
+    /// The encrypted stream.
+    pub(in crate::source) stream: TlsStream<TcpStream>,
+    /// Where its records go.
+    pub(in crate::source) lane: Lane,
+    /// The certificate's serial number.
+    pub(in crate::source) serial: String,
+}
+
+/// Shakes hands within the bounds; `None` when nobody is to be served, which is then counted and told.
+pub(in crate::source) async fn greet(
+    stream: TcpStream,
+    peer: IpAddr,
+    slot: &Slot,
+    listening: &Listening,
+    gate: &dyn PeerGate,
+) -> Option<Greeted> {
     let greeted = tokio::select! {
-        () = listening.cancel.cancelled() => return,
-        greeted = timeout(listening.settings.handshake_timeout, handshake(stream, &slot, &*gate)) => greeted,
+        () = listening.cancel.cancelled() => return None,
+        greeted = timeout(listening.settings.handshake_timeout, handshake(stream, slot, gate)) => greeted,
     };
-    let (stream, identity) = match greeted {
-        Err(_) => return listening.complain("handshake not finished in time", peer, ""),
+    let (stream, PeerIdentity { site, serial }) = match greeted {
+        Err(_) => {
+            listening.complain("handshake not finished in time", peer, "");
+            return None;
+        }
         Ok(Err(reason)) => {
             listening.attribution.refuse(peer, listening.transport, 1);
-            return listening.complain("handshake failed", peer, &reason);
+            listening.complain("handshake failed", peer, &reason);
+            return None;
         }
         Ok(Ok(greeted)) => greeted,
     };
-    let PeerIdentity { site, serial } = identity;
     let lane = listening.attribution.lane_for_site(&site, KnownBy::Certificate, listening.transport, Some(peer));
-    let connection = Connection::new(listening, slot, lane, peer);
-    connection.serve(stream, until_revoked(gate.cut(), &serial)).await;
+    Some(Greeted { stream, lane, serial })
 }
 
 /// Waits for the address's turn, shakes hands, and asks the gate who it is.
