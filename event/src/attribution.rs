@@ -56,6 +56,10 @@ pub enum Transport {
     RelpPlain,
     /// HTTPS ingest: lines, NDJSON or `_bulk`.
     Http,
+    /// OpenTelemetry logs, over gRPC or HTTP.
+    Otlp,
+    /// A log file that the configuration names.
+    File,
     /// A file given to `metrosoc import`.
     Import,
     /// This machine's journal or log files.
@@ -74,6 +78,8 @@ impl Transport {
             Self::Relp => "relp",
             Self::RelpPlain => "relp-plain",
             Self::Http => "http",
+            Self::Otlp => "otlp",
+            Self::File => "file",
             Self::Import => "import",
             Self::Local => "local",
             Self::Edge => "edge",

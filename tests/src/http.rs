@@ -67,6 +67,11 @@ impl Api {
         Ok(Self { client: builder.build()?, base, token })
     }
 
+    /// The token that it asks with.
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// A request, with the token when there is one.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.base));

@@ -12,4 +12,4 @@ pub use data::{lines_of_zst, repository, shared};
 pub use edge::Edge;
 pub use http::Api;
 pub use server::{Role, Server, Setup};
-pub use tool::{Child, has, run, wait_for};
+pub use tool::{Child, has, python, run, wait_for};

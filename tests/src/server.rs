@@ -41,10 +41,11 @@ pub(crate) fn binary() -> PathBuf {
 }
 
 /// Sections of the configuration that name ports, for those that a test does not name itself.
-const PORTS: [(&str, &str); 3] = [
+const PORTS: [(&str, &str); 4] = [
     ("[https]", "listen = \"[::]:0\""),
     ("[syslog]", "udp = \"[::]:0\"\ntcp = \"[::]:0\"\ntls = \"[::]:0\""),
     ("[relp]", "tls = \"[::]:0\""),
+    ("[otlp]", "grpc = \"[::]:0\""),
 ];
 
 impl Server {
@@ -103,7 +104,7 @@ impl Server {
         self.path("data")
     }
 
-    /// A port by the name that the start prints: `https`, `syslog-udp`, `syslog-tcp`, `syslog-tls`, `relp`.
+    /// A port by the name that the start prints: `https`, `syslog-udp`, `syslog-tcp`, `syslog-tls`, `relp`, `otlp`.
     pub fn port(&self, name: &str) -> u16 {
         self.ports.get(name).copied().unwrap_or_default()
     }

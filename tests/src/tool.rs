@@ -13,6 +13,16 @@ pub fn has(program: &str) -> bool {
     found
 }
 
+/// Python with the client libraries of `tests/parts`; `None`, with a loud word, when they are not installed.
+pub fn python() -> Option<Command> {
+    let program = crate::repository().join("target/parts/python/bin/python");
+    if program.exists() {
+        return Some(Command::new(program));
+    }
+    eprintln!("SKIPPED: the Python clients are not installed (scripts/install-test-parts installs them)");
+    None
+}
+
 /// Runs a program to its end and gives what it printed.
 ///
 /// # Errors

@@ -5,13 +5,16 @@
 
 pub mod body;
 mod framing;
+pub mod identity;
 mod limits;
 pub mod local;
+pub mod otlp;
 mod own;
 pub mod relp;
 mod sampled;
 mod socket;
 pub mod syslog;
+pub mod tail;
 
 pub use framing::{FrameLimits, Framer, Frames};
 pub use socket::{bind_tcp, bind_udp};

@@ -38,6 +38,7 @@ use keys::Sealer;
 pub use consumer::Consumer;
 pub use intake::{Accepted, Intake};
 pub use shared::{OpenReport, SegmentInfo};
+pub(crate) use writer::chain;
 
 use crate::SpoolError;
 use shared::Shared;

@@ -327,7 +327,7 @@ fn chunks(records: &[Record]) -> impl Iterator<Item = &[Record]> {
 }
 
 /// The error with its causes.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,19 +1,21 @@
-//! Logs over HTTPS: lines, NDJSON, and Elasticsearch's `_bulk`. Answered when the records are durable.
+//! Logs over HTTPS: lines and NDJSON. Answered when the records are durable; what all ingest over HTTP shares is here.
+//!
+//! With `Idempotency-Key` a request is stored once: sent again it is answered as the first time, and nothing is added.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use collector::source::FrameLimits;
-use collector::source::body::{self, BulkItem};
+use collector::source::identity::{Claim, Entry, Identity, Verdict, check, note};
+use collector::source::{FrameLimits, body};
 use collector::{Format, IntakeError, Record};
 use event::{KnownBy, Object, Operation, Origin, SiteId, Transport};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::App;
 use super::caller::{Caller, Proof};
@@ -21,12 +23,25 @@ use super::problem::Problem;
 
 /// Seconds after which refused records may be sent again.
 const RETRY_AFTER_SECS: u64 = 5;
+/// The header that names a request.
+const KEY_HEADER: &str = "idempotency-key";
+/// Most bytes of a request's name.
+const KEY_BYTES_MAX: usize = 255;
+/// The header of an answer that was given before.
+const REPLAYED: (&str, &str) = ("idempotency-replayed", "true");
 
 /// What stands behind `?`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct IngestQuery {
     site: Option<SiteId>,
+}
+
+impl IngestQuery {
+    /// The site that the records are said to come from.
+    pub fn site(&self) -> Option<&SiteId> {
+        self.site.as_ref()
+    }
 }
 
 /// `POST /api/v1/ingest`: NDJSON when the content type says JSON, lines otherwise.
@@ -36,86 +51,94 @@ pub async fn ingest(
     Query(query): Query<IngestQuery>,
     headers: HeaderMap,
     bytes: Bytes,
-) -> Result<Json<Value>, Problem> {
-    let origin = origin(&app, &caller, query.site.as_ref())?;
+) -> Result<Response, Problem> {
+    let origin = origin(&app, &caller, query.site(), Transport::Http)?;
+    let key = key(&headers)?;
     let json =
         headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|kind| kind.contains("json"));
     let received = app.clock.now();
     let limits = FrameLimits { frame_bytes_max: app.loaded.config.syslog.line_bytes_max, ..FrameLimits::default() };
     let lines = if json { body::ndjson(&bytes, limits) } else { body::lines(&bytes, limits) };
     let lines = lines.ok_or_else(|| Problem::too_large("the body has too many lines; send it in parts"))?;
-    let records: Vec<Record> = lines
+    let mut records: Vec<Record> = lines
         .into_frames()
         .map(|(line, truncated)| {
             let record = Record::new(Arc::clone(&origin), received, line);
             Record { format: json.then_some(Format::Json), truncated, ..record }
         })
         .collect();
-    let count = records.len();
+    let accepted = json!({ "accepted": records.len() });
+    let claim = match key {
+        Some(key) => {
+            let whose = [caller.subject.name.as_str().as_bytes(), origin.site.as_str().as_bytes()];
+            let request = Identity::of(&[b"request", whose[0], whose[1], key.as_bytes()]);
+            match once(&app, request, check(&bytes), &mut records)? {
+                Some(claim) => Some(claim),
+                None => return Ok(([REPLAYED], Json(accepted)).into_response()),
+            }
+        }
+        None => None,
+    };
     store(&app, &origin, records).await?;
-    Ok(Json(json!({ "accepted": count })))
-}
-
-/// `POST /_bulk`
-pub async fn bulk(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Query(query): Query<IngestQuery>,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    answer_bulk(&app, &caller, query.site.as_ref(), None, &bytes).await
-}
-
-/// `POST /{index}/_bulk`
-pub async fn bulk_into(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-    Path(index): Path<String>,
-    Query(query): Query<IngestQuery>,
-    bytes: Bytes,
-) -> Result<Response, Problem> {
-    answer_bulk(&app, &caller, query.site.as_ref(), Some(&index), &bytes).await
-}
-
-async fn answer_bulk(
-    app: &Arc<App>,
-    caller: &Caller,
-    site: Option<&SiteId>,
-    index: Option<&str>,
-    bytes: &Bytes,
-) -> Result<Response, Problem> {
-    let started = app.clock.now();
-    let origin = origin(app, caller, site)?;
-    let items = body::bulk(bytes, app.loaded.config.syslog.line_bytes_max)
-        .map_err(|fault| Problem::bad_request(super::problem::chain(&fault)))?;
-    let mut records = Vec::with_capacity(items.len());
-    let mut answers = Vec::with_capacity(items.len());
-    let mut errors = false;
-    for BulkItem { operation, index: own, id, document } in items {
-        let index = own.as_deref().or(index);
-        let answer = match document {
-            Ok(document) => {
-                let record = Record::new(Arc::clone(&origin), started, bytes.slice_ref(document));
-                records.push(Record { dedupe: id.clone(), ..record.with_format(Format::Json) });
-                json!({ "_index": index, "_id": id, "_version": 1, "result": "created", "status": 201 })
-            }
-            Err(fault) => {
-                errors = true;
-                let error = json!({ "type": fault.kind(), "reason": fault.to_string() });
-                json!({ "_index": index, "_id": id, "status": fault.status(), "error": error })
-            }
-        };
-        answers.push(json!({ operation.as_str(): answer }));
+    if let Some(claim) = claim {
+        claim.stored();
     }
-    store(app, &origin, records).await?;
-    let took = app.clock.now().since(started).as_millis();
-    let took = u64::try_from(took).unwrap_or(u64::MAX);
-    let product = [("x-elastic-product", "Elasticsearch")];
-    Ok((product, Json(json!({ "took": took, "errors": errors, "items": answers }))).into_response())
+    Ok(Json(accepted).into_response())
+}
+
+/// The name that the sender gives to its request.
+fn key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(KEY_HEADER) else { return Ok(None) };
+    let fits = |key: &&str| (1..=KEY_BYTES_MAX).contains(&key.len());
+    value.to_str().ok().filter(fits).map(Some).ok_or_else(|| {
+        Problem::bad_request(format!("header `{KEY_HEADER}` has 1 to {KEY_BYTES_MAX} printable ASCII characters"))
+    })
+}
+
+/// Marks the records of a named request; `None` when it was stored before. What an earlier try left in the spool when the
+/// server ended is taken out: the last record alone says that the request is whole.
+fn once(app: &App, request: Identity, body: u64, records: &mut Vec<Record>) -> Result<Option<Claim>, Problem> {
+    let mut entries = vec![Entry::new(request, body)];
+    entries.extend(records.iter().zip(0u64..).map(|(record, number)| Entry {
+        identity: request.part(number),
+        check: check(&record.bytes),
+        lasting: false,
+    }));
+    let (verdicts, claim) = app.identities.claim(entries.clone());
+    match verdicts.first() {
+        Some(Verdict::Fresh) | None => {}
+        Some(Verdict::Same) => return Ok(None),
+        Some(Verdict::Other(_)) => {
+            return Err(Problem::unprocessable(format!("another body was sent under this `{KEY_HEADER}` before")));
+        }
+        Some(Verdict::Busy) => {
+            let detail = format!("the first request under this `{KEY_HEADER}` is not answered yet; send it again");
+            return Err(Problem { retry_after_secs: Some(1), ..Problem::conflict(detail) });
+        }
+    }
+    let last = records.len();
+    let marked = std::mem::take(records).into_iter().zip(1..).zip(entries.iter().skip(1)).zip(verdicts.iter().skip(1));
+    for (((record, place), part), verdict) in marked {
+        let whole = entries.first().filter(|_| place == last);
+        // The last record was not stored either, or the request would be known.
+        if *verdict == Verdict::Fresh || whole.is_some() {
+            let said: Vec<Entry> = [*part].into_iter().chain(whole.copied()).collect();
+            records.push(Record { dedupe: Some(note(&said)), ..record });
+        }
+    }
+    Ok(Some(claim))
 }
 
 /// The site is the certificate's; with a token, the one named, if the account may speak for it.
-fn origin(app: &App, caller: &Caller, named: Option<&SiteId>) -> Result<Arc<Origin>, Problem> {
+///
+/// # Errors
+/// When the caller may not send, or not for that site.
+pub fn origin(
+    app: &App,
+    caller: &Caller,
+    named: Option<&SiteId>,
+    transport: Transport,
+) -> Result<Arc<Origin>, Problem> {
     caller.permit(app, Operation::Write, Object::Ingest, "")?;
     let (site, known_by) = match (&caller.proof, named) {
         (Proof::Certificate(site), None) => (site.clone(), KnownBy::Certificate),
@@ -138,10 +161,14 @@ fn origin(app: &App, caller: &Caller, named: Option<&SiteId>) -> Result<Arc<Orig
             return Err(Problem::denied(detail, Vec::new()));
         }
     }
-    Ok(app.attribution.origin_for_site(&site, known_by, Transport::Http, Some(caller.address)))
+    Ok(app.attribution.origin_for_site(&site, known_by, transport, Some(caller.address)))
 }
 
-async fn store(app: &App, origin: &Origin, records: Vec<Record>) -> Result<(), Problem> {
+/// Stores records of one origin and counts them.
+///
+/// # Errors
+/// When they are not taken; nothing of them is acknowledged then.
+pub async fn store(app: &App, origin: &Origin, records: Vec<Record>) -> Result<(), Problem> {
     if records.is_empty() {
         return Ok(());
     }

@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod bulk;
 mod caller;
 mod certificates;
 mod edge;
@@ -12,6 +13,7 @@ pub mod import;
 mod ingest;
 pub mod ledger;
 mod openapi;
+pub mod otlp;
 mod page;
 mod platform;
 mod policy;
@@ -40,6 +42,7 @@ use axum::response::Response;
 use axum::routing::{get, patch, post};
 use collector::edge::{BODY_BYTES_MAX, Edges};
 use collector::sites::{Attribution, Sites};
+use collector::source::identity::Identities;
 use collector::spool::{Intake, Spool};
 use detector::alert::Alerts;
 use detector::exception::{ExceptionRegister, Exceptions};
@@ -81,6 +84,7 @@ pub struct App {
     pub sites: Arc<Sites>,
     pub attribution: Arc<Attribution>,
     pub edges: Arc<Edges>,
+    pub identities: Arc<Identities>,
     pub index: Arc<Index>,
     pub search: Search,
     pub hunter: Hunter,
@@ -158,7 +162,7 @@ pub fn router(app: Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(https.body_bytes_max));
     Router::new()
         .merge(public())
-        .merge(bulk())
+        .merge(shipped())
         .merge(tiles().layer(set(header::CACHE_CONTROL, "no-store")))
         .nest("/api/v1", api().layer(set(header::CACHE_CONTROL, "no-store")))
         .fallback(page::page)
@@ -175,10 +179,21 @@ fn public() -> Router<Arc<App>> {
         .route("/pki/crl/{name}", get(certificates::crl))
 }
 
-fn bulk() -> Router<Arc<App>> {
+/// What clients of Elasticsearch ask, with errors in their words.
+fn elastic() -> Router<Arc<App>> {
     Router::new()
-        .route("/_bulk", post(ingest::bulk).put(ingest::bulk))
-        .route("/{index}/_bulk", post(ingest::bulk_into).put(ingest::bulk_into))
+        .route("/es/", get(bulk::about))
+        .route("/es/_bulk", post(bulk::bulk).put(bulk::bulk))
+        .route("/es/{index}/_bulk", post(bulk::bulk_into).put(bulk::bulk_into))
+        .layer(axum::middleware::map_response(bulk::in_their_words))
+}
+
+fn shipped() -> Router<Arc<App>> {
+    Router::new()
+        .route("/_bulk", post(bulk::bulk).put(bulk::bulk))
+        .route("/{index}/_bulk", post(bulk::bulk_into).put(bulk::bulk_into))
+        .route("/v1/logs", post(otlp::http))
+        .merge(elastic())
 }
 
 /// The ledger where programs for such logs look for it (C2SP tlog-tiles); `/api/v1` has the same.

@@ -82,6 +82,11 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "the request is too large", detail)
     }
 
+    /// 422: readable, and at odds with what was sent before.
+    pub fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "unprocessable", "it is at odds with an earlier request", detail)
+    }
+
     /// 429: try again later.
     pub fn too_many(detail: impl Into<String>, retry_after_secs: u64) -> Self {
         let retry_after_secs = Some(retry_after_secs.max(1));

@@ -28,6 +28,10 @@ pub struct Config {
     pub syslog: Syslog,
     /// The RELP listeners.
     pub relp: Relp,
+    /// The listener for OpenTelemetry logs.
+    pub otlp: Otlp,
+    /// Log files that are followed.
+    pub tail: Tail,
     /// This machine's own log.
     pub local_log: LocalLog,
     /// The durable queue behind every input.
@@ -116,6 +120,26 @@ pub struct Relp {
     pub tls: String,
     /// Plain TCP, accepted from where plain syslog is; empty for none.
     pub plain: String,
+}
+
+/// The listener for OpenTelemetry logs over gRPC; `POST /v1/logs` of the HTTPS listener takes them over HTTP.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Otlp {
+    /// gRPC over TLS, with a client certificate or an API token; empty for none.
+    pub grpc: String,
+}
+
+/// Log files of this machine that are followed, beside its own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Tail {
+    /// Paths; `*` and `?` stand for characters of one name. Compressed files are left out.
+    pub paths: Vec<String>,
+    /// The registered site that the lines belong to; empty for this machine itself.
+    pub site: String,
+    /// Milliseconds between two looks.
+    pub look_ms: u64,
 }
 
 /// This machine's own log.
@@ -249,6 +273,8 @@ impl Default for Config {
             https: Https::default(),
             syslog: Syslog::default(),
             relp: Relp::default(),
+            otlp: Otlp::default(),
+            tail: Tail::default(),
             local_log: LocalLog { enabled: true },
             spool: Spool::default(),
             index: Index::default(),
@@ -298,6 +324,18 @@ impl Default for Syslog {
 impl Default for Relp {
     fn default() -> Self {
         Self { tls: "[::]:2514".to_owned(), plain: String::new() }
+    }
+}
+
+impl Default for Otlp {
+    fn default() -> Self {
+        Self { grpc: "[::]:4317".to_owned() }
+    }
+}
+
+impl Default for Tail {
+    fn default() -> Self {
+        Self { paths: Vec::new(), site: String::new(), look_ms: 1_000 }
     }
 }
 
@@ -370,6 +408,7 @@ impl Settings for Config {
             ("syslog.tls", &self.syslog.tls),
             ("relp.tls", &self.relp.tls),
             ("relp.plain", &self.relp.plain),
+            ("otlp.grpc", &self.otlp.grpc),
         ] {
             let readable = listen.is_empty() || listen.parse::<SocketAddr>().is_ok();
             check(readable, key, "not an address with a port such as `[::]:5514`, nor empty");
@@ -380,6 +419,10 @@ impl Settings for Config {
         check((1_024..=16 << 20).contains(&line), "syslog.line_bytes_max", "between 1,024 and 16 MiB");
         check(self.syslog.connections_max > 0, "syslog.connections_max", "at least 1");
         check(self.syslog.frame_timeout_secs > 0, "syslog.frame_timeout_secs", "at least 1");
+        check((10..=60_000).contains(&self.tail.look_ms), "tail.look_ms", "between 10 and 60,000");
+        let site = self.tail.site.is_empty() || event::SiteId::new(self.tail.site.as_str()).is_ok();
+        check(site, "tail.site", "not a site's id, nor empty");
+        check(self.tail.paths.iter().all(|path| path.starts_with('/')), "tail.paths", "paths begin with `/`");
         check(self.spool.segment_bytes_max >= 1 << 20, "spool.segment_bytes_max", "at least 1 MiB");
         check(
             self.spool.bytes_max >= 2 * self.spool.segment_bytes_max,

@@ -11,7 +11,9 @@ use axum::Router;
 use collector::source::local::{self, LocalLog, LocalSettings};
 use collector::source::relp;
 use collector::source::syslog::{self, SyslogSettings};
+use collector::source::tail::{self, TailSettings, TailSink};
 use collector::source::{FrameLimits, bind_tcp, bind_udp};
+use event::SiteId;
 use pki::link::{ClientCertificate, https_config, mutual_config};
 use tokio::net::{TcpListener, UdpSocket, UnixListener};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::https::Server;
 use super::open::{self, Identity};
 use super::peers::Gate;
-use crate::api::App;
+use crate::api::{App, otlp};
 use crate::client::SOCKET_NAME;
 use crate::config::{Config, Syslog};
 use crate::exit::{Failure, Status};
@@ -45,6 +47,7 @@ pub struct Bound {
     tls: Option<TcpListener>,
     relp: Option<TcpListener>,
     relp_plain: Option<TcpListener>,
+    otlp: Option<TcpListener>,
 }
 
 /// Binds every configured port and the Unix socket.
@@ -65,6 +68,7 @@ pub async fn bind(config: &Config, data: &Path) -> anyhow::Result<Bound> {
         tls: optional("syslog.tls", &config.syslog.tls, bind_tcp)?,
         relp: optional("relp.tls", &config.relp.tls, bind_tcp)?,
         relp_plain: optional("relp.plain", &config.relp.plain, bind_tcp)?,
+        otlp: optional("otlp.grpc", &config.otlp.grpc, bind_tcp)?,
     })
 }
 
@@ -109,6 +113,13 @@ impl Bound {
             port: 0,
         });
 
+        if let Some(listener) = self.otlp {
+            listening.push(named("otlp", listener.local_addr()?));
+            let tls = https_config(&identity.ours, ClientCertificate::Optional, &trust).context("otlp.grpc")?;
+            let router = otlp::grpc_router(Arc::clone(app));
+            let server = Server::new(router, &app.loaded.config.https, cancel.clone(), tracker.clone());
+            tracker.spawn(server.tls(listener, tls, trust.clone()));
+        }
         let settings = settings(&app.loaded.config.syslog);
         let (intake, attribution) = (app.intake.clone(), Arc::clone(&app.attribution));
         let shared = || (settings.clone(), intake.clone(), Arc::clone(&attribution), cancel.clone());
@@ -139,6 +150,17 @@ impl Bound {
             listening.push(named("relp", listener.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
             watch(tracker, "relp", relp::serve_tls(listener, gate, settings, intake, attribution, cancel));
+        }
+        if !app.loaded.config.tail.paths.is_empty() {
+            let sink = TailSink {
+                intake: intake.clone(),
+                attribution: Arc::clone(&attribution),
+                identities: Arc::clone(&app.identities),
+                cancel: cancel.clone(),
+            };
+            let address = app.loaded.config.tail.paths.join(" ");
+            listening.push(Listening { name: "tail", address, port: 0 });
+            watch(tracker, "tail", tail::serve(tail_settings(&app.loaded.config)?, sink));
         }
         if app.loaded.config.local_log.enabled {
             let settings = LocalSettings::new(app.data.join("local"));
@@ -177,6 +199,19 @@ fn describe(log: &LocalLog) -> String {
 
 fn named(name: &'static str, address: SocketAddr) -> Listening {
     Listening { name, address: address.to_string(), port: address.port() }
+}
+
+fn tail_settings(config: &Config) -> anyhow::Result<TailSettings> {
+    let site = match config.tail.site.as_str() {
+        "" => SiteId::local(),
+        site => SiteId::new(site).context("tail.site")?,
+    };
+    Ok(TailSettings {
+        paths: config.tail.paths.clone(),
+        site,
+        line_bytes_max: config.syslog.line_bytes_max,
+        look_every: Duration::from_millis(config.tail.look_ms),
+    })
 }
 
 fn settings(syslog: &Syslog) -> SyslogSettings {

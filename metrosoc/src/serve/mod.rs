@@ -76,6 +76,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     };
     let drained = CancellationToken::new();
     let mut steps = tokio::spawn(pipeline.run(opened.watch, drained.clone()));
+    let identities = tokio::spawn(opened.identities.run(drained.clone()));
     tracker.spawn(respond(Arc::clone(&app), triggers, cancel.clone()));
     tracker.spawn(reconcile(Arc::clone(&app), cancel.clone()));
     tracker.spawn(gauges(Arc::clone(&app), cancel.clone()));
@@ -114,6 +115,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     if !steps.is_finished() {
         steps.await.context("the pipeline")??;
     }
+    identities.await.context("what senders named")?;
     app.store.close().await;
     open::remove_socket(&app.data);
     tracing::info!("stopped");

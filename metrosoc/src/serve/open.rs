@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use collector::edge::{self, Edges};
 use collector::pipeline::{Pipeline, PipelineSettings};
 use collector::sites::{Attribution, AttributionSettings, Sites};
+use collector::source::identity::{self, Identities};
 use collector::spool::{Spool, SpoolSettings};
 use detector::alert::Alerts;
 use detector::correlate::Settings;
@@ -53,6 +54,7 @@ pub struct Opened {
     pub memory: Memory,
     pub watch: Watch,
     pub identity: Identity,
+    pub identities: identity::Writer,
 }
 
 /// Opens everything.
@@ -82,7 +84,12 @@ pub async fn open(
             .context("the certificate authority")?;
     let identity = Identity::open(&config, &authority).await?;
     let index = open_index(&config, &data)?;
-    let spool = open_spool(&config, &data, &keyring, &index, &clock)?;
+    let spool = Arc::new(open_spool(&config, &data, &keyring, &index, &clock)?);
+    let sealer = keyring.sealer("identities").context("the key of identities")?;
+    let (identities, identity_writer) =
+        Identities::open(data.join("identities"), sealer, Arc::clone(&spool), Arc::clone(&clock))
+            .await
+            .context("what senders named")?;
     let sites = Arc::new(Sites::open(store.clone(), Arc::clone(&clock)).await.context("the register of sites")?);
     let attribution = Arc::new(Attribution::new(Arc::clone(&sites), attribution_settings(&config)));
     let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
@@ -98,7 +105,6 @@ pub async fn open(
     let watch = Watch::open(SealedFile::new(sealer, data.join("seen.state"), watch::AAD), clock.now());
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
     let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
-    let spool = Arc::new(spool);
     let edges = Edges::open(store.clone(), Arc::clone(&spool), Arc::clone(&attribution)).await.context("the edges")?;
     let app = App {
         clock: Arc::clone(&clock),
@@ -113,6 +119,7 @@ pub async fn open(
         edges,
         sites,
         attribution,
+        identities,
         search: Search::new(Arc::clone(&index), Arc::clone(&clock)),
         hunter: Hunter::new(Arc::clone(&index), Arc::clone(&clock)),
         hunts: crate::api::hunts::Jobs::default(),
@@ -134,7 +141,7 @@ pub async fn open(
     if let Err(problem) = crate::api::exceptions::put_in_force(&app).await {
         anyhow::bail!("exceptions: {}", problem.detail);
     }
-    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity })
+    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity, identities: identity_writer })
 }
 
 /// The rules, in force once their changes are recorded. A bundle that is refused is told, and the rest starts without it.
@@ -270,7 +277,7 @@ fn open_spool(
         bytes_max: config.spool.bytes_max,
         segment_bytes: config.spool.segment_bytes_max,
         commit_delay: Duration::from_millis(config.spool.flush_ms_max),
-        consumers: vec![CONSUMER.to_owned(), edge::CONSUMER.to_owned()],
+        consumers: vec![CONSUMER.to_owned(), edge::CONSUMER.to_owned(), identity::CONSUMER.to_owned()],
         next_id_min: index.position().unwrap_or(EventId(0)),
         ..SpoolSettings::new(data.join("spool"))
     };
