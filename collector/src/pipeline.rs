@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
-use event::{Event, EventFull, EventId, Origin, SourceId, Timestamp};
+use event::{Event, EventFull, EventId, Origin, OwnEvent, SourceId, Timestamp, Transport};
 use jiff::tz::TimeZone;
 
 use crate::decode::memory::{Memory, Seen};
@@ -106,6 +106,9 @@ impl Pipeline {
             seen.truncated();
             event.push("metrosoc.truncated", true)?;
         }
+        if record.origin.transport == Transport::Own {
+            return own(&text, record.received, event);
+        }
         let dates = self.dates(record);
         let mark = event.mark();
         let decoded = match decode::decode(&text, &dates, seen.last(), event) {
@@ -115,6 +118,7 @@ impl Pipeline {
                 Decoded { format: None, time: None, fault: Some("the record has more fields than an event can hold") }
             }
         };
+        normalise::disown(event)?;
         self.conclude(&decoded, seen, event)?;
         if let Some(forwarded) = &record.forwarded {
             event.set_default("event.created", stamp(forwarded.received).as_str())?;
@@ -169,6 +173,23 @@ impl Pipeline {
         }
         event.push("@timestamp", stamp(event.timestamp()).as_str())
     }
+}
+
+/// An event of the product's own record: its names are ours to give, and its time is ours too.
+fn own(text: &str, received: Timestamp, event: &mut Event) -> Result<(), EventFull> {
+    let Some(own) = OwnEvent::read(text) else {
+        event.push("event.kind", "pipeline_error")?;
+        event.push("error.message", "the record is none of the product's own")?;
+        normalise::dataset("unknown", event)?;
+        return event.push("@timestamp", stamp(received).as_str());
+    };
+    for (name, value) in &own.fields {
+        event::json::flatten(name, value, event)?;
+    }
+    event.claimed = Some(own.time);
+    event.set_default("event.kind", "event")?;
+    normalise::dataset(own.record.dataset(), event)?;
+    event.push("@timestamp", stamp(own.time).as_str())
 }
 
 /// Where the record came from, which is ours to say and not the text's.

@@ -66,6 +66,8 @@ pub enum Transport {
     Local,
     /// `metrosoc edge` at a site: spooled there, shipped over mutual TLS.
     Edge,
+    /// The product's own record: made here, by no sender.
+    Own,
 }
 
 impl Transport {
@@ -83,6 +85,7 @@ impl Transport {
             Self::Import => "import",
             Self::Local => "local",
             Self::Edge => "edge",
+            Self::Own => "own",
         }
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Every other crate may depend on this one; this one depends on none of them.
 
+mod act;
 mod action;
 mod alert;
 mod atom;
@@ -19,6 +20,7 @@ mod site;
 mod time;
 mod value;
 
+pub use act::{Act, Acts, NoActs, OWN_MODULE, OwnEvent, OwnRecord};
 pub use action::{Action, ActionKind, Trigger};
 pub use alert::{Alert, AlertStatus, Entities};
 pub use atom::Atom;

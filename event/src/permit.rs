@@ -301,6 +301,11 @@ impl Permit {
         self.0.operation == operation && self.0.object == object && now <= self.0.not_after
     }
 
+    /// What it is for; doors that serve more than one object ask.
+    pub fn object(&self) -> Object {
+        self.0.object
+    }
+
     /// Over which part.
     pub fn scope(&self) -> &Scope {
         &self.0.scope

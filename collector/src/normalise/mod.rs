@@ -30,7 +30,7 @@ pub(crate) mod zeek;
 
 use std::net::IpAddr;
 
-use event::{Event, EventFull, Value};
+use event::{Event, EventFull, OWN_MODULE, Value};
 
 /// A syslog message of which only the header is understood.
 pub(crate) fn plain(event: &mut Event) -> Result<(), EventFull> {
@@ -44,6 +44,17 @@ pub(crate) fn dataset(name: &str, event: &mut Event) -> Result<(), EventFull> {
     }
     event.push("event.dataset", name)?;
     event.set_default("event.module", name.split('.').next().unwrap_or(name))
+}
+
+/// Takes from a sender's event what only the product says of its own: the names of its record.
+pub(crate) fn disown(event: &mut Event) -> Result<(), EventFull> {
+    let ours = |text: &str| text.strip_prefix(OWN_MODULE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    for (name, theirs) in [("event.dataset", "sender.event.dataset"), ("event.module", "sender.event.module")] {
+        if event.get_all(name).any(|value| value.as_str().is_some_and(ours)) {
+            event.rename(name, theirs)?;
+        }
+    }
+    Ok(())
 }
 
 /// What happened, in ECS words: `event.category` and the members of `event.type`.

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use event::{KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
+use event::{Acts, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use ipnet::IpNet;
 
 use super::register::Register;
+use super::shown::Shown;
 use super::{Sites, Source};
 
 /// Senders remembered with their verdict; the memory is emptied when it is full or the register changes.
@@ -68,6 +69,7 @@ pub struct Attribution {
     sites: Arc<Sites>,
     settings: AttributionSettings,
     verdicts: Mutex<Verdicts>,
+    shown: Shown,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +82,19 @@ struct Verdicts {
 impl Attribution {
     /// By the register of `sites`.
     pub fn new(sites: Arc<Sites>, settings: AttributionSettings) -> Self {
-        Self { sites, settings, verdicts: Mutex::default() }
+        Self { sites, settings, verdicts: Mutex::default(), shown: Shown::default() }
+    }
+
+    /// The same, telling `acts` of certificates that are shown: once an hour for each address of one.
+    #[must_use]
+    pub fn telling(self, acts: Arc<dyn Acts>) -> Self {
+        Self { shown: Shown::to(acts), ..self }
+    }
+
+    /// A certificate of `site` with this serial number was accepted from `peer`; every listener that asks for
+    /// certificates says so.
+    pub fn certificate_shown(&self, site: &SiteId, serial: &str, peer: IpAddr) {
+        self.shown.note(site, self.sites.by_id(site).as_deref(), serial, peer, self.now());
     }
 
     /// The register that it decides by.

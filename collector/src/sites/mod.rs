@@ -6,6 +6,7 @@
 mod attribution;
 mod import;
 mod register;
+mod shown;
 mod table;
 mod traffic;
 

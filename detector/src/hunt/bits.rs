@@ -28,6 +28,22 @@ impl Bits {
         self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own &= other);
     }
 
+    /// Takes out what is in `other`.
+    pub(super) fn leave_out(&mut self, other: &Self) {
+        self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own &= !other);
+    }
+
+    /// Every number below `bound`.
+    pub(super) fn full(bound: DocId) -> Self {
+        let mut bits = Self::empty(bound);
+        let rest = bound % WORD_BITS;
+        bits.words.iter_mut().for_each(|word| *word = u64::MAX);
+        if let Some(last) = bits.words.last_mut().filter(|_| rest > 0) {
+            *last = (1 << rest) - 1;
+        }
+        bits
+    }
+
     /// Adds what is in `other`.
     pub(super) fn add(&mut self, other: &Self) {
         self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own |= other);
@@ -67,6 +83,9 @@ mod tests {
         one.keep(&of(&[63, 64, 65]));
         one.add(&of(&[1]));
         assert_eq!((one.iter().collect::<Vec<_>>(), one.len()), (vec![1, 63, 64], 3));
+        one.leave_out(&of(&[63]));
+        assert_eq!(one.iter().collect::<Vec<_>>(), [1, 64]);
+        assert_eq!((Bits::full(130).len(), Bits::full(128).len(), Bits::full(0).len()), (130, 128, 0));
         assert_eq!(Bits::empty(0).iter().next(), None);
     }
 }

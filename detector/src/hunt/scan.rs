@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use event::{Event, Permit, Reach, Timestamp};
+use event::{Event, Permit, Reach, Timestamp, Transport};
 use tantivy::index::SegmentReader;
 use tantivy::{DocId, Searcher};
 
@@ -14,7 +14,7 @@ use super::read::EventReader;
 use super::walk::{Stop, Walk};
 use super::{HuntError, Restore, Watch};
 use crate::index::Index;
-use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME};
+use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME, TRANSPORT};
 use crate::index::slice::Opened;
 use crate::sigma::need::Need;
 
@@ -162,6 +162,14 @@ impl Scan<'_> {
                 Some(chosen) => chosen.keep(&bits),
                 None => chosen = Some(bits),
             }
+        }
+        // A hunt is over what senders sent; what the product itself did is not everybody's to read.
+        let mut own = walk.nothing();
+        if let Some(column) = layout.column(TRANSPORT) {
+            walk.term(column.field, Transport::Own.as_str(), &mut own)?;
+        }
+        if own.len() > 0 {
+            chosen.get_or_insert_with(|| Bits::full(reader.max_doc())).leave_out(&own);
         }
         Ok(chosen)
     }

@@ -79,6 +79,11 @@ pub(crate) const SITE: &str = "metrosoc.site.id";
 /// The field that carries an event's agency, taken from where it was received, never from its text.
 pub(crate) const AGENCY: &str = "metrosoc.agency.id";
 
+/// The field that carries the way an event came, taken from where it was received, never from its text.
+pub(crate) const TRANSPORT: &str = "metrosoc.transport";
+/// The field that carries an event's source, taken from where it was received, never from its text.
+pub(crate) const SOURCE_ID: &str = "metrosoc.source.id";
+
 /// Fields with a column: name, kind, fast.
 const COLUMNS: &[(&str, Kind, bool)] = &[
     ("destination.bytes", Kind::Int, true),
@@ -111,8 +116,8 @@ const COLUMNS: &[(&str, Kind, bool)] = &[
     (AGENCY, Kind::Keyword, true),
     (SITE, Kind::Keyword, true),
     ("metrosoc.site.known_by", Kind::Keyword, false),
-    ("metrosoc.source.id", Kind::Keyword, true),
-    ("metrosoc.transport", Kind::Keyword, false),
+    (SOURCE_ID, Kind::Keyword, true),
+    (TRANSPORT, Kind::Keyword, false),
     ("network.protocol", Kind::Keyword, false),
     ("network.transport", Kind::Keyword, false),
     ("observer.product", Kind::Keyword, true),

@@ -18,6 +18,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use super::SearchError;
 use super::message::{self, MessageTest};
+use super::part::{Part, own_term};
 use super::scan::{Budget, Over, Scan, Settled, Terms};
 use super::show::{is_clear, is_free_text};
 use super::target::{Target, rest_term, rest_terms, target};
@@ -63,6 +64,8 @@ pub(crate) struct Compiler<'a> {
     pub(crate) names: &'a [String],
     pub(crate) now: Timestamp,
     pub(crate) budget: &'a Arc<Budget>,
+    /// Whether the slice holds events of the product's own.
+    pub(crate) holds_own: bool,
 }
 
 impl Compiler<'_> {
@@ -74,6 +77,13 @@ impl Compiler<'_> {
         }
         if let Reach::Only(sites) = &self.permit.scope().sites {
             clauses.push((Occur::Must, self.one_of(SITE, sites.iter().map(|site| site.as_str()))));
+        }
+        match (Part::of(self.permit), own_term(self.layout)) {
+            (Part::Received, _) if !self.holds_own => {}
+            (Part::Received, Some(term)) => clauses.push((Occur::MustNot, of_term(term))),
+            (Part::Own, Some(term)) => clauses.push((Occur::Must, of_term(term))),
+            (Part::Received, None) => {}
+            (Part::Own, None) => return Ok(nothing()),
         }
         let query = self.node(node)?;
         if clauses.is_empty() {
@@ -303,6 +313,10 @@ fn any(mut queries: Vec<Box<dyn Query>>) -> Compiled {
         1 => queries.pop().unwrap_or_else(nothing),
         _ => Box::new(BooleanQuery::new(queries.into_iter().map(|query| (Occur::Should, query)).collect())),
     })
+}
+
+fn of_term(term: Term) -> Box<dyn Query> {
+    Box::new(TermQuery::new(term, IndexRecordOption::Basic))
 }
 
 fn nothing() -> Box<dyn Query> {

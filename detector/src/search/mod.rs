@@ -13,6 +13,7 @@ mod error;
 mod fields;
 mod highlight;
 mod message;
+mod part;
 mod request;
 mod scan;
 mod show;
@@ -39,6 +40,7 @@ use collect::{Collecting, Found, Window};
 use compile::Compiler;
 use cursor::Cursor;
 use fields::names;
+use part::Part;
 use scan::Budget;
 use stored::{hit, hits, locate, whole};
 
@@ -102,7 +104,8 @@ impl Search {
         Self { settings, ..self }
     }
 
-    /// Answers a question as far as `permit` (to read events) goes.
+    /// Answers a question as far as `permit` goes: to read events, or to read the audit record, for what the product
+    /// itself did.
     ///
     /// # Errors
     /// See [`SearchError`]; a field that the permit masks refuses the whole question.
@@ -221,7 +224,7 @@ impl Search {
         for slice in slices.iter().rev().filter(|slice| slice.record().next > id.0) {
             let opened = slice.open().map_err(SearchError::index)?;
             let view = View { searcher: opened.searcher(), opened };
-            if let Some((address, time)) = locate(&view.searcher, permit.scope(), id).map_err(SearchError::index)? {
+            if let Some((address, time)) = locate(&view.searcher, permit, id).map_err(SearchError::index)? {
                 return Ok(Some((view, address, time)));
             }
         }
@@ -229,10 +232,14 @@ impl Search {
     }
 
     fn check(&self, permit: &Permit, operation: Operation) -> Result<(), SearchError> {
-        if permit.allows(operation, Object::Events, self.clock.now()) {
+        let object = match Part::of(permit) {
+            Part::Received => Object::Events,
+            Part::Own => Object::Audit,
+        };
+        if permit.allows(operation, object, self.clock.now()) {
             Ok(())
         } else {
-            Err(SearchError::Denied { operation, object: Object::Events })
+            Err(SearchError::Denied { operation, object })
         }
     }
 
@@ -300,7 +307,9 @@ impl Search {
             } else {
                 Vec::new()
             };
-            let compiler = Compiler { permit, layout, names: &names, now: question.now, budget: &question.budget };
+            let holds_own = part::holds_own(&view.searcher, layout).map_err(failed)?;
+            let (now, budget) = (question.now, &question.budget);
+            let compiler = Compiler { permit, layout, names: &names, now, budget, holds_own };
             let query = compiler.compile(&question.node)?;
             let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher)).map_err(failed)?;
             for (segment, reader) in segments_in_order(&view.searcher, question.sort).map_err(failed)? {

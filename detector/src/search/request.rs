@@ -1,5 +1,6 @@
 //! What is asked of a search.
 
+use event::CaseId;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
@@ -32,6 +33,8 @@ pub struct SearchRequest {
     pub aggregations: Map<String, serde_json::Value>,
     /// What it is for; the guard reads it, search does not.
     pub purpose: Option<String>,
+    /// The case that it is for, as the asker says; it goes to the record, search does not read it.
+    pub case: Option<CaseId>,
 }
 
 /// The order of hits, by event time.

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use event::{EventId, Permit, Reach, Scope, Timestamp};
+use event::{EventId, Permit, Reach, Timestamp};
 use serde_json::Map;
 use tantivy::schema::Value as _;
 use tantivy::{DocAddress, Searcher, TantivyDocument, TantivyError};
 
 use super::collect::{Found, rank};
 use super::highlight::Highlighter;
+use super::part::Part;
 use super::{Hit, Question, SearchError, View, show};
-use crate::index::layout::{AGENCY, ID, Layout, SITE, TIME};
+use crate::index::layout::{AGENCY, ID, Layout, SITE, SOURCE_ID, TIME};
 use crate::index::packed;
 
 const DAMAGED: &str = "a stored event is damaged";
@@ -82,9 +83,10 @@ fn read(source: &[u8]) -> Result<Map<String, serde_json::Value>, SearchError> {
 /// Where an event lies, and its time, when it is within the scope.
 pub(super) fn locate(
     searcher: &Searcher,
-    scope: &Scope,
+    permit: &Permit,
     id: EventId,
 ) -> tantivy::Result<Option<(DocAddress, Timestamp)>> {
+    let scope = permit.scope();
     for (at, reader) in (0..).zip(searcher.segment_readers()).filter(|(_, reader)| reader.max_doc() > 0) {
         let ids = reader.fast_fields().u64(ID)?;
         if !(ids.min_value()..=ids.max_value()).contains(&id.0) {
@@ -99,7 +101,9 @@ pub(super) fn locate(
             let mut text = String::new();
             Ok(column.ord_to_str(ord, &mut text)?.then_some(text))
         };
-        let within = reaches(&scope.agencies, text(AGENCY)?) && reaches(&scope.sites, text(SITE)?);
+        let within = reaches(&scope.agencies, text(AGENCY)?)
+            && reaches(&scope.sites, text(SITE)?)
+            && Part::of(permit).shows(text(SOURCE_ID)?.as_deref());
         let time = reader.fast_fields().i64(TIME)?.first(doc).unwrap_or(0);
         return Ok(within.then(|| (DocAddress::new(at, doc), Timestamp::from_nanos(time))));
     }

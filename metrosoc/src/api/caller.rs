@@ -122,7 +122,10 @@ impl Caller {
                     Guard::operator(peer.uid).map_err(|denied| Problem::denied(denied.to_string(), Vec::new()))?;
                 Ok(Some(Self { subject, proof: Proof::Local, address }))
             }
-            Remote::Tls { site: Some(peer), .. } => Ok(Some(of_site(app, peer, address)?)),
+            Remote::Tls { site: Some(peer), .. } => {
+                app.attribution.certificate_shown(&peer.site, &peer.serial, address);
+                Ok(Some(of_site(app, peer, address)?))
+            }
             Remote::Tls { site: None, .. } => Ok(None),
         }
     }

@@ -83,6 +83,7 @@ pub async fn issue(
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Certificates, "")?;
     if app.sites.by_id(&form.site).is_none() {
+        refused(&app, &caller, &form.site, "unknown_site").await?;
         return Err(Problem::not_found(format!("no site `{}`; `metrosoc site list` shows them", form.site)));
     }
     let key = form.csr.as_deref().map_or(SiteKey::Made, SiteKey::Request);
@@ -91,7 +92,15 @@ pub async fn issue(
         (None, Some(folder)) => Some(local_folder(&caller, folder)?),
         (Some(_), _) => None,
     };
-    let issued = app.authority.issue(&permit, &form.site, key).await.map_err(|error| problem_of(&error))?;
+    let issued = match app.authority.issue(&permit, &form.site, key).await {
+        Ok(issued) => issued,
+        Err(error) => {
+            if let Some(reason) = reason_of(&error) {
+                refused(&app, &caller, &form.site, reason).await?;
+            }
+            return Err(problem_of(&error));
+        }
+    };
     let written = match &folder {
         Some(folder) => Some(write(folder, &form.site, &issued)?),
         None => None,
@@ -100,6 +109,22 @@ pub async fn issue(
         "serial": issued.certificate.serial, "not_after": issued.certificate.not_after,
         "chain": issued.chain_pem, "written": written,
     })))
+}
+
+/// Records that a certificate was asked for and not issued.
+async fn refused(app: &App, caller: &Caller, site: &SiteId, reason: &'static str) -> Result<(), Problem> {
+    let detail = json!({ "site": site, "reason": reason });
+    app.record(caller, "certificate_request_refused", &format!("site:{site}"), detail).await.map(drop)
+}
+
+/// The word for a refusal that the one who asked has to answer for.
+fn reason_of(error: &PkiError) -> Option<&'static str> {
+    match error {
+        PkiError::Request { .. } => Some("bad_request"),
+        PkiError::Name { .. } => Some("name_not_allowed"),
+        PkiError::Lint { .. } => Some("lint"),
+        _ => None,
+    }
 }
 
 /// Private keys go to files of this machine, never over the network.

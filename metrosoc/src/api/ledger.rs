@@ -42,7 +42,12 @@ pub async fn verify(State(app): State<Arc<App>>, caller: Caller, body: Bytes) ->
         Some(note) => ::ledger::verify_against(&folder, Some(&key), &note),
         None => ::ledger::verify(&folder, Some(&key)),
     });
-    Ok(Json(told(outcome.await.map_err(|error| Problem::fault("verification", &error))?)))
+    let outcome = outcome.await.map_err(|error| Problem::fault("verification", &error))?;
+    // A record that is damaged may refuse this entry; what was found is told all the same.
+    if let Err(problem) = app.record(&caller, "ledger_verify", "ledger", json!({ "sound": outcome.is_ok() })).await {
+        tracing::error!(problem = problem.detail, "verification of the ledger not recorded");
+    }
+    Ok(Json(told(outcome)))
 }
 
 /// The outcome of a verification as API and command line tell it.

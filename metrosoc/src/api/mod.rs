@@ -1,5 +1,6 @@
 //! The HTTP API: one file a noun, the router below.
 
+mod about;
 mod alerts;
 mod audit;
 mod bulk;
@@ -31,7 +32,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::event::Clock;
+use ::event::{Acts, Clock};
 use ::policy::audit::Audit;
 use ::policy::{Accounts, Guard};
 use arc_swap::ArcSwap;
@@ -99,10 +100,12 @@ pub struct App {
     pub responder: Arc<Responder>,
     pub prometheus: PrometheusHandle,
     pub reload: tokio::sync::mpsc::Sender<::event::UserName>,
+    /// Takes what happens where nobody can wait for the ledger.
+    pub acts: Arc<dyn Acts>,
 }
 
 impl App {
-    /// Appends to the ledger what `caller` did; gives its number. Whoever shows data waits for it.
+    /// Appends to the ledger what `caller` did, and from where; gives its number. Whoever shows data waits for it.
     ///
     /// # Errors
     /// 503 when the ledger cannot be written: what cannot be recorded is not answered.
@@ -113,6 +116,10 @@ impl App {
         object: &str,
         detail: Value,
     ) -> Result<u64, Problem> {
+        let mut detail = detail;
+        if let Some(map) = detail.as_object_mut() {
+            map.insert("address".to_owned(), caller.address.to_string().into());
+        }
         let entry = ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail);
         let receipt = self.ledger.append(entry).await.map_err(|error| Problem::fault("the ledger", &error))?;
         Ok(receipt.index)
@@ -255,6 +262,8 @@ fn api() -> Router<Arc<App>> {
         .route("/policy", get(policy::table))
         .route("/policy/explain", post(policy::explain))
         .route("/audit", get(audit::list))
+        .route("/audit/search", post(audit::search))
+        .route("/audit/events/{id}", get(audit::event))
         .route("/ledger/checkpoint", get(ledger::checkpoint))
         .route("/ledger/events/{id}", get(ledger::event))
         .route("/ledger/proof/{index}", get(ledger::proof))

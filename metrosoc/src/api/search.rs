@@ -5,10 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use detector::search::{Hit, SearchAnswer, SearchError, SearchRequest};
-use event::{EventId, Object, Operation, Permit};
+use event::{CaseId, EventId, Object, Operation, Permit};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::about::About;
 use super::caller::Caller;
 use super::problem::{Problem, chain};
 use super::{App, Body};
@@ -23,12 +24,13 @@ pub async fn search(
     let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
     // What was looked for may name a person: the ledger commits to it and does not hold it.
     let question = json!({ "query": request.query, "aggregations": request.aggregations }).to_string();
-    let mut detail = json!({ "from": request.from, "to": request.to, "purpose": purpose });
+    let mut detail = json!({ "from": request.from, "to": request.to, "purpose": purpose, "case": request.case });
     let (engine, asked) = (app.search.clone(), request);
     let answer = blocking(move || engine.search(&permit, &asked)).await?;
     if let Some(map) = detail.as_object_mut() {
         map.insert("total".to_owned(), answer.total.into());
         map.insert("shown".to_owned(), answer.hits.len().into());
+        About::of(&answer.hits).put(map);
     }
     let ledger = app.record_question(&caller, "search", "events", detail, &question).await?;
     Ok(Json(SearchAnswer { ledger: Some(ledger), ..answer }))
@@ -39,6 +41,7 @@ pub async fn search(
 #[serde(deny_unknown_fields, default)]
 pub struct PurposeQuery {
     purpose: Option<String>,
+    case: Option<CaseId>,
 }
 
 /// `GET /api/v1/events/{id}`
@@ -53,7 +56,11 @@ pub async fn event(
     let engine = app.search.clone();
     let hit = blocking(move || engine.get(&permit, EventId(id))).await?;
     let hit = hit.ok_or_else(|| Problem::not_found(format!("no event `{id}` that you may see")))?;
-    app.record(&caller, "read_event", &format!("event:{id}"), json!({ "purpose": purpose })).await?;
+    let mut detail = json!({ "purpose": purpose, "case": query.case });
+    if let Some(map) = detail.as_object_mut() {
+        About::of(std::slice::from_ref(&hit)).put(map);
+    }
+    app.record(&caller, "read_event", &format!("event:{id}"), detail).await?;
     Ok(Json(hit))
 }
 
@@ -94,7 +101,7 @@ pub fn purpose_of(app: &App, caller: &Caller, stated: Option<&str>) -> String {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
 ) -> Result<T, Problem> {
     match tokio::task::spawn_blocking(work).await {

@@ -101,7 +101,7 @@ impl Bound {
         tracker: &TaskTracker,
     ) -> anyhow::Result<Vec<Listening>> {
         let mut listening = Vec::new();
-        let trust = app.authority.trust();
+        let trust = app.authority.trust().telling(Arc::clone(&app.acts));
         let tls = https_config(&identity.https, ClientCertificate::Optional, &trust).context("https")?;
         let server = Server::new(router, &app.loaded.config.https, cancel.clone(), tracker.clone());
         listening.push(named("https", self.https.local_addr()?));

@@ -6,6 +6,7 @@ mod leaves;
 mod listen;
 mod memory;
 mod open;
+mod own_events;
 mod peers;
 mod pipeline;
 mod retention;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use event::{Trigger, UserName};
+use event::{Act, Trigger, UserName};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio_util::sync::CancellationToken;
@@ -89,6 +90,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         let (edges, cancel) = (Arc::clone(&app.edges), cancel.clone());
         async move { edges.run(cancel).await }
     });
+    own_record(&app, opened.acts, &tracker, &cancel);
     tracker.spawn(reload_when_told(Arc::clone(&app), opened.identity.clone(), reloads, cancel.clone()));
     opened.identity.keep(app.authority.clone(), &tracker, &cancel);
 
@@ -120,6 +122,21 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     open::remove_socket(&app.data);
     tracing::info!("stopped");
     outcome
+}
+
+/// The product's own record: acts into the ledger, and the ledger into detection.
+fn own_record(app: &Arc<App>, acts: Receiver<Act>, tracker: &TaskTracker, cancel: &CancellationToken) {
+    tracker.spawn(own_events::record(app.ledger.clone(), acts, cancel.clone()));
+    tracker.spawn(own_events::watch(Arc::clone(&app.sites), Arc::clone(&app.acts), cancel.clone()));
+    let feed = own_events::Feed::new(
+        app.ledger.clone(),
+        app.intake.clone(),
+        app.accounts.clone(),
+        Arc::clone(&app.sites),
+        Arc::clone(&app.clock),
+        app.data.join("own-events.position"),
+    );
+    tracker.spawn(feed.run(cancel.clone()));
 }
 
 fn announce(app: &App, addresses: &[Listening], started: Instant) {

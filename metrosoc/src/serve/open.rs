@@ -19,7 +19,7 @@ use detector::index::{Index, IndexSettings};
 use detector::rulebook::Rulebook;
 use detector::search::Search;
 use detector::versions::VersionRegister;
-use event::{Clock, EventId, SystemClock, UserName};
+use event::{Act, Acts, Clock, EventId, SystemClock, UserName};
 use keys::{KeySource, Keyring, Secret};
 use ledger::Ledger;
 use pki::link::ServerIdentity;
@@ -29,11 +29,12 @@ use policy::{AccountSettings, Accounts, Guard, PolicySource};
 use responder::action::nftables::Nftables;
 use responder::{Limits, Responder, ResponderSettings};
 use store::Store;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::memory::{self, Memory};
+use super::own_events::Recorder;
 use super::pipeline::CONSUMER;
 use super::rules;
 use super::sealed::SealedFile;
@@ -55,6 +56,7 @@ pub struct Opened {
     pub watch: Watch,
     pub identity: Identity,
     pub identities: identity::Writer,
+    pub acts: Receiver<Act>,
 }
 
 /// Opens everything.
@@ -91,7 +93,10 @@ pub async fn open(
             .await
             .context("what senders named")?;
     let sites = Arc::new(Sites::open(store.clone(), Arc::clone(&clock)).await.context("the register of sites")?);
-    let attribution = Arc::new(Attribution::new(Arc::clone(&sites), attribution_settings(&config)));
+    let (recorder, acts) = Recorder::new();
+    let recorder: Arc<dyn Acts> = Arc::new(recorder);
+    let attribution = Attribution::new(Arc::clone(&sites), attribution_settings(&config));
+    let attribution = Arc::new(attribution.telling(Arc::clone(&recorder)));
     let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
     let responder = open_responder(&config, &store, &ledger, &clock).await?;
     protect_signed_in(&accounts, &responder).await?;
@@ -134,6 +139,7 @@ pub async fn open(
         responder: Arc::new(responder),
         prometheus: telemetry.prometheus.clone(),
         reload,
+        acts: recorder,
         data,
         loaded,
     };
@@ -141,7 +147,7 @@ pub async fn open(
     if let Err(problem) = crate::api::exceptions::put_in_force(&app).await {
         anyhow::bail!("exceptions: {}", problem.detail);
     }
-    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity, identities: identity_writer })
+    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity, identities: identity_writer, acts })
 }
 
 /// The rules, in force once their changes are recorded. A bundle that is refused is told, and the rest starts without it.

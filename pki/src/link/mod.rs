@@ -11,7 +11,7 @@ mod tests;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use event::Clock;
+use event::{Acts, Clock, NoActs};
 use rustls::crypto::CryptoProvider;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert, ServerSessionMemoryCache};
 use rustls::time_provider::TimeProvider;
@@ -37,6 +37,7 @@ pub struct Trust {
     pub(crate) anchors: Vec<CertificateDer<'static>>,
     pub(crate) revoked: watch::Receiver<RevokedSerials>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) acts: Arc<dyn Acts>,
 }
 
 impl Trust {
@@ -46,7 +47,14 @@ impl Trust {
         revoked: watch::Receiver<RevokedSerials>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { anchors, revoked, clock }
+        Self { anchors, revoked, clock, acts: Arc::new(NoActs) }
+    }
+
+    /// The same, telling `acts` which certificates are refused: of each reason one in five seconds, with the number of
+    /// those between.
+    #[must_use]
+    pub fn telling(self, acts: Arc<dyn Acts>) -> Self {
+        Self { acts, ..self }
     }
 
     /// The revoked serial numbers as they change: whoever holds connections cuts those whose serial number appears.

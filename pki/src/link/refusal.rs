@@ -1,9 +1,10 @@
 //! Refused client certificates: each is counted, some are logged.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use event::{Act, Acts};
 use rustls::{CertificateError, Error};
 use rustls_pki_types::CertificateDer;
 use x509_parser::certificate::X509Certificate;
@@ -15,9 +16,10 @@ use crate::authority::serial;
 const LOG_EVERY: Duration = Duration::from_secs(5);
 const NAME_CHARS_MAX: usize = 128;
 
-/// Counts refusals by reason and logs a sample of them.
-#[derive(Debug, Default)]
+/// Counts refusals by reason; logs a sample of them and tells it to the ledger.
+#[derive(Debug)]
 pub(crate) struct Refusals {
+    acts: Arc<dyn Acts>,
     last: Mutex<HashMap<&'static str, Sample>>,
 }
 
@@ -28,12 +30,22 @@ struct Sample {
 }
 
 impl Refusals {
+    pub(crate) fn new(acts: Arc<dyn Acts>) -> Self {
+        Self { acts, last: Mutex::default() }
+    }
+
     /// Counts one refusal of `certificate`.
     pub(crate) fn note(&self, reason: &'static str, certificate: &CertificateDer<'_>) {
         metrics::counter!("metrosoc_client_certificates_refused_total", "reason" => reason).increment(1);
         let Some(silent) = self.due(reason) else { return };
         let (subject, issuer, serial) = describe(certificate);
         tracing::warn!(reason, subject, issuer, serial, silent, "client certificate refused");
+        let object = format!("certificate:{}", if serial.is_empty() { "unreadable" } else { &serial });
+        let detail = serde_json::json!({
+            "reason": reason, "subject": subject, "issuer": issuer, "serial": serial, "count": silent + 1,
+        });
+        let action = if reason == "revoked" { "revoked_certificate_used" } else { "certificate_refused" };
+        self.acts.happened(Act { actor: "metrosoc".to_owned(), action, object, detail });
     }
 
     /// How many were not logged since the last line, when a line is due.

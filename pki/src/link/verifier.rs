@@ -55,7 +55,7 @@ impl SiteVerifier {
         }
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let path = if required { builder.build()? } else { builder.allow_unauthenticated().build()? };
-        Ok(Self { path, revoked: trust.revoked.clone(), refusals: Refusals::default() })
+        Ok(Self { path, revoked: trust.revoked.clone(), refusals: Refusals::new(Arc::clone(&trust.acts)) })
     }
 
     fn verify(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {

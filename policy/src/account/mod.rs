@@ -19,7 +19,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Clock, Object, Operation, Permit, Reach, Timestamp, UserName};
+use event::{Clock, Object, Operation, Permit, Reach, Subject, Timestamp, UserName};
 use serde_json::Value;
 use store::{Store, Tx};
 use unicode_normalization::UnicodeNormalization;
@@ -95,6 +95,15 @@ impl Accounts {
         accounts.sweep(&mut tx).await?;
         tx.commit().await.map_err(storing)?;
         Ok(accounts)
+    }
+
+    /// Who an account is, for the record of what it did; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn subject_of(&self, name: &str) -> Result<Option<Subject>, AccountError> {
+        let Ok(name) = account_name(name) else { return Ok(None) };
+        Ok(record::find(self.store.pool(), &name).await?.map(|stored| stored.account.subject()))
     }
 
     fn now(&self) -> Timestamp {

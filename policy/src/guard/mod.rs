@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use event::{Clock, Grant, Masks, Object, Operation, Permit, Role, Scope, Subject, Timestamp, UserName};
+use event::{Clock, Grant, Masks, NoMasks, Object, Operation, Permit, Role, Scope, Subject, Timestamp, UserName};
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
@@ -138,13 +138,15 @@ impl Guard {
         let decision = self.decide(subject, operation, object, purpose);
         self.note(subject, operation, object, &decision);
         let Allowed { scope, masks, because } = decision?;
+        // The audit record is read whole or not at all: who did what is what it is for.
+        let masks = if object == Object::Audit { Arc::new(NoMasks) as Arc<dyn Masks> } else { masks };
         Ok(Permit::issue(Grant {
             subject: subject.clone(),
             purpose: purpose.to_owned(),
             operation,
             object,
             scope,
-            masks: masks as Arc<dyn Masks>,
+            masks,
             not_after: self.clock.now().plus(PERMIT_LIFE),
             because,
         }))

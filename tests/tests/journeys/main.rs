@@ -18,6 +18,7 @@ mod once;
 mod operators;
 mod otlp;
 mod otlp_in;
+mod own_events;
 mod paths;
 mod postgres;
 mod raw_lines;

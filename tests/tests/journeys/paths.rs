@@ -119,6 +119,8 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("GET /api/v1/policy", "", One(&["policy read"])),
     ("POST /api/v1/policy/explain", QUESTION, One(&["policy read"])),
     ("GET /api/v1/audit", "", One(&["audit read"])),
+    ("POST /api/v1/audit/search", r#"{"query":"*"}"#, One(&["audit read"])),
+    ("GET /api/v1/audit/events/{id}", "", One(&["audit read"])),
     ("GET /api/v1/ledger/checkpoint", "", One(&["platform read", "audit read"])),
     ("GET /api/v1/ledger/events/{id}", "", One(&["platform read", "audit read", "events read"])),
     ("GET /api/v1/ledger/tile/entries/{bundle}", "", Whole("audit read")),

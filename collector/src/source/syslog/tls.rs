@@ -81,6 +81,7 @@ pub(in crate::source) async fn greet(
         }
         Ok(Ok(greeted)) => greeted,
     };
+    listening.attribution.certificate_shown(&site, &serial, peer);
     let lane = listening.attribution.lane_for_site(&site, KnownBy::Certificate, listening.transport, Some(peer));
     Some(Greeted { stream, lane, serial })
 }
