@@ -8,12 +8,16 @@ use base64::Engine as _;
 use event::{Event, EventFull, EventId, Origin, OwnEvent, SourceId, Timestamp, Transport};
 use jiff::tz::TimeZone;
 
+use crate::decode::auditd::joined;
 use crate::decode::memory::{Memory, Seen};
 use crate::decode::{self, Claim, Dates, Decoded, SourceFormats};
+use crate::join::{Key, Part};
 use crate::{Record, normalise};
 
 /// Longest record that is decoded, in bytes; of a longer one the beginning is kept and `metrosoc.truncated` says so.
 pub const RECORD_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes at the beginning of a record in which the audit system's mark stands.
+const MARKED_BYTES: usize = 512;
 /// Longest record that is kept in base64 beside its text when it is not UTF-8.
 const BASE64_BYTES_MAX: usize = 64 * 1024;
 
@@ -80,6 +84,64 @@ impl Pipeline {
             // Only a record that multiplies its text gets here; what was read before that is kept.
             tracing::warn!(source = %record.origin.source, %id, "event reached its bounds");
         }
+    }
+
+    /// Fills `event` with what the records of one event of the audit system say together (see [`crate::join`]); it has
+    /// the position of the first. `metrosoc.record.positions` names them all, `event.original` holds their texts, each on
+    /// a line.
+    pub fn joined(&self, records: &[(EventId, Record)], event: &mut Event) {
+        event.clear();
+        let Some((id, first)) = records.first() else { return };
+        event.id = *id;
+        event.received = first.received;
+        event.origin = Some(Arc::clone(&first.origin));
+        let seen = self.memory.of(&first.origin.source);
+        if self.fill_joined(records, first, &seen, event).is_err() {
+            tracing::warn!(source = %first.origin.source, %id, "event reached its bounds");
+        }
+    }
+
+    /// Which event of the audit system a record belongs to, for [`crate::join::Joiner::take`].
+    pub fn audit_key(&self, record: &Record) -> Option<(Key, Part)> {
+        // Nearly every record is none; only one that could be is looked at.
+        let start = record.bytes.get(..RECORD_BYTES_MAX).unwrap_or(&record.bytes);
+        memchr::memmem::find(start.get(..MARKED_BYTES).unwrap_or(start), b"audit(")?;
+        let mark = joined::mark(std::str::from_utf8(start).ok()?, &self.dates(record))?;
+        let source = record.origin.source.clone();
+        let key = Key { source, host: mark.host.to_owned(), time: mark.time.to_owned(), sequence: mark.sequence };
+        Some((key, mark.part))
+    }
+
+    fn fill_joined(
+        &self,
+        records: &[(EventId, Record)],
+        first: &Record,
+        seen: &Seen,
+        event: &mut Event,
+    ) -> Result<(), EventFull> {
+        let mut left = RECORD_BYTES_MAX;
+        let mut texts = Vec::with_capacity(records.len());
+        let mut is_cut = false;
+        for (_, record) in records {
+            let bytes = record.bytes.get(..left).unwrap_or(&record.bytes);
+            is_cut |= record.truncated || bytes.len() < record.bytes.len();
+            left -= bytes.len();
+            texts.push(String::from_utf8_lossy(bytes));
+        }
+        attribute(&first.origin, event)?;
+        event.push("event.ingested", stamp(first.received).as_str())?;
+        event.push("event.original", texts.join("\n").as_str())?;
+        for (id, _) in records {
+            event.push("metrosoc.record.positions", i64::try_from(id.0).unwrap_or(i64::MAX))?;
+        }
+        if is_cut {
+            seen.truncated();
+            event.push("metrosoc.truncated", true)?;
+        }
+        let lines: Vec<&str> = texts.iter().map(|text| &**text).collect();
+        let decoded = joined::decode(&lines, &self.dates(first), event)?;
+        self.conclude(&decoded, seen, event)?;
+        self.settle_time(decoded.time, first.received, seen, event)
     }
 
     /// What every source sent since the start: formats, and records that nothing understood.

@@ -1,11 +1,12 @@
 //! Records of the Linux audit system: `type=SYSCALL msg=audit(1793664004.123:911): key=value…`, from the daemon's file, its
 //! dispatcher's syslog lines or the kernel's log.
 //!
-//! Each record is an event of its own; `auditd.log.sequence` is the same on all records of one audit event. They are not
-//! joined: an event's identity is the place of its one record in the spool, and a record that waited for others would
-//! outlive that place. Sigma's rules speak of single records, and correlations group by the sequence.
+//! The records of one event of the kernel are joined (`collector::join`) and decoded together; a name that several of them
+//! have then holds the values of all, so that Sigma's rules, which speak of single records, find theirs. A record that
+//! comes by itself is an event of its own. `auditd.log.sequence` is the kernel's number of the event.
 
 mod calls;
+pub(crate) mod joined;
 mod types;
 
 use event::{Event, EventFull};

@@ -7,7 +7,7 @@
 
 mod access;
 mod apache_error;
-mod auditd;
+pub(crate) mod auditd;
 mod auth;
 mod bind;
 mod cef;

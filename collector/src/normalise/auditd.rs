@@ -27,9 +27,10 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
     number("auditd.log.pid", "process.pid", event)?;
     number("auditd.log.ppid", "process.parent.pid", event)?;
     address("auditd.log.addr", "source.ip", "source.domain", event)?;
-    let Some(kind) = event.get_str("auditd.log.record_type").map(str::to_owned) else { return Ok(()) };
-    event.set_default("event.action", kind.to_ascii_lowercase().as_str())?;
-    program(&kind, event)?;
+    let kinds: Vec<String> = event.get_all("auditd.log.record_type").map(|kind| kind.text().into_owned()).collect();
+    let Some(first) = kinds.first() else { return Ok(()) };
+    event.set_default("event.action", first.to_ascii_lowercase().as_str())?;
+    kinds.iter().try_for_each(|kind| program(kind, kinds.len() > 1, event))?;
     let words = ["auditd.log.success", "auditd.log.res", "auditd.log.seresult", "auditd.log.apparmor"];
     let outcome = match words.into_iter().find_map(|name| event.get_str(name)) {
         Some("yes" | "success" | "1" | "granted" | "ALLOWED") => Some("success"),
@@ -39,16 +40,22 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
     if let Some(outcome) = outcome {
         event.set_default("event.outcome", outcome)?;
     }
-    category(&kind).map_or(Ok(()), |(category, kind)| classify(category, &[kind], event))
+    // Of several records of one event, the one that says more than that there was a system call.
+    let named = || kinds.iter().filter_map(|kind| category(kind));
+    let start = named().find(|named| *named == ("process", "start"));
+    let told = start.or_else(|| named().find(|named| *named != ("process", "info"))).or_else(|| named().next());
+    told.map_or(Ok(()), |(category, kind)| classify(category, &[kind], event))
 }
 
 /// The program of an EXECVE record, whose first argument is its path or, from a shell, its name alone; the file of a
 /// PATH record.
-fn program(kind: &str, event: &mut Event) -> Result<(), EventFull> {
+fn program(kind: &str, is_joined: bool, event: &mut Event) -> Result<(), EventFull> {
     if kind == "PATH" {
         return event.copy("auditd.log.name", "file.path");
     }
-    let Some(first) = event.get_str("auditd.log.a0").filter(|_| kind == "EXECVE").map(str::to_owned) else {
+    // Beside a SYSCALL record, `a0` is the first argument of the system call, and `exe` says what was run.
+    let is_command = kind == "EXECVE" && !is_joined;
+    let Some(first) = event.get_str("auditd.log.a0").filter(|_| is_command).map(str::to_owned) else {
         // A program's own record names no command; the header's name is the daemon's that passed it on.
         let Some(path) = event.get_str("auditd.log.exe").map(str::to_owned) else { return Ok(()) };
         return event.set_default("process.name", path.rsplit('/').next().unwrap_or(&path));

@@ -156,6 +156,101 @@ fn the_senders_text_cannot_say_what_is_ours() {
     assert_eq!(event.get_str("@timestamp"), Some("2026-11-03T00:00:01Z"));
 }
 
+#[test]
+fn only_the_product_speaks_of_its_own_record() {
+    let text = br#"{"event":{"dataset":"metrosoc.audit","module":"metrosoc","action":"sign_in"}}"#;
+    let event = event_of(text);
+    assert_eq!(event.get_str("event.dataset"), Some("json"));
+    assert_eq!(event.get_str("sender.event.dataset"), Some("metrosoc.audit"));
+    let own = Arc::new(Origin {
+        site: SiteId::local(),
+        agency: None,
+        known_by: KnownBy::Operator,
+        source: event::OwnRecord::Audit.source(),
+        transport: Transport::Own,
+        peer: None,
+    });
+    let of = |bytes: Vec<u8>| {
+        let mut event = Event::new();
+        let record = Record::new(Arc::clone(&own), record(b"").received, bytes);
+        Pipeline::new(PipelineSettings::default()).event(EventId(7), &record, &mut event);
+        event
+    };
+    let fields = serde_json::json!({ "event.action": "sign_in", "metrosoc.audit.count": 3, "user.roles": ["admin"] });
+    let time = Timestamp::parse_rfc3339("2026-11-03T00:00:01Z").unwrap();
+    let fields = fields.as_object().unwrap().clone();
+    let event = of(event::OwnEvent { record: event::OwnRecord::Audit, time, fields }.to_bytes());
+    assert_eq!(event.get_str("event.dataset"), Some("metrosoc.audit"));
+    assert_eq!(event.get_str("event.module"), Some("metrosoc"));
+    assert_eq!(event.get_str("@timestamp"), Some("2026-11-03T00:00:01Z"));
+    assert_eq!(event.get("metrosoc.audit.count"), Some(event::Value::Int(3)));
+    assert_eq!(of(text.to_vec()).get_str("event.kind"), Some("pipeline_error"));
+}
+
+/// The records of one event as the daemon, its dispatcher and the kernel write them.
+const EXECUTED: [&str; 5] = [
+    "type=SYSCALL msg=audit(1793664004.123:911): arch=c000003e syscall=59 success=yes exit=0 a0=55d0 a1=55e0 items=2 \
+     ppid=811 pid=812 auid=1000 uid=0 tty=pts0 comm=\"cp\" exe=\"/usr/bin/cp\" key=\"run\"",
+    "type=EXECVE msg=audit(1793664004.123:911): argc=4 a0=\"cp\" a1=\"-f\" a2=2F746D702F6120622E736F a3=\"-f\"",
+    "type=CWD msg=audit(1793664004.123:911): cwd=\"/root\"",
+    "type=PATH msg=audit(1793664004.123:911): item=0 name=\"/usr/bin/cp\" inode=77 nametype=NORMAL",
+    "type=PROCTITLE msg=audit(1793664004.123:911): proctitle=6370002D66",
+];
+
+fn units(texts: &[String]) -> Vec<crate::join::Unit> {
+    let pipeline = Pipeline::new(PipelineSettings::default());
+    let batch: Vec<_> = (10..).map(EventId).zip(texts.iter().map(|text| record(text.as_bytes()))).collect();
+    let now = record(b"").received.plus(std::time::Duration::from_secs(60));
+    crate::join::Joiner::default().take(batch, now, |record| pipeline.audit_key(record)).units
+}
+
+fn joined_of(texts: &[String]) -> Event {
+    let units = units(texts);
+    let [crate::join::Unit::Joined(records)] = units.as_slice() else { panic!("{units:?}") };
+    let mut event = Event::new();
+    Pipeline::new(PipelineSettings::default()).joined(records, &mut event);
+    event
+}
+
+#[test]
+fn records_of_one_audit_event_become_one_event() {
+    let all = |name: &str, event: &Event| -> Vec<String> {
+        event.get_all(name).map(|value| value.text().into_owned()).collect()
+    };
+    let forms: [fn(&str) -> String; 3] = [
+        str::to_owned,
+        |text| format!("<13>Nov  3 07:00:04 srv-1 audisp-syslog: {text}"),
+        |text| format!("node=srv-1 {text}"),
+    ];
+    for form in forms {
+        let texts = EXECUTED.map(form);
+        let event = joined_of(&texts);
+        assert_eq!(event.id, EventId(10));
+        assert_eq!(event.get_str("event.dataset"), Some("auditd.log"));
+        assert_eq!(event.get_str("event.original"), Some(texts.join("\n").as_str()));
+        assert_eq!(all("metrosoc.record.positions", &event), ["10", "11", "12", "13", "14"]);
+        assert_eq!(all("auditd.log.record_type", &event), ["SYSCALL", "EXECVE", "CWD", "PATH", "PROCTITLE"]);
+        assert_eq!(all("process.args", &event), ["cp", "-f", "/tmp/a b.so", "-f"]);
+        assert_eq!(event.get_str("process.command_line"), Some("cp -f /tmp/a b.so -f"));
+        assert_eq!(event.get_str("process.executable"), Some("/usr/bin/cp"));
+        assert_eq!(event.get_str("process.working_directory"), Some("/root"));
+        assert_eq!(event.get_str("file.path"), Some("/usr/bin/cp"));
+        assert_eq!(all("auditd.log.a0", &event), ["55d0", "cp"]);
+        assert_eq!(all("auditd.log.sequence", &event), ["911"]);
+        assert_eq!((event.get_str("event.category"), event.get_str("event.type")), (Some("process"), Some("start")));
+        assert_eq!(event.get_str("event.outcome"), Some("success"));
+        assert_eq!(event.claimed.unwrap().to_string(), "2026-11-03T00:00:04.123Z");
+        assert_eq!(event.get("process.pid"), Some(event::Value::Int(812)));
+    }
+    // What a stranger makes another program write is none, and another machine's records are others.
+    let forged = EXECUTED.map(|text| format!("<86>Nov  3 07:00:04 srv-1 sshd[7]: {text}"));
+    assert_eq!(units(&forged).len(), 5);
+    let mixed: Vec<String> =
+        EXECUTED.iter().enumerate().map(|(number, text)| format!("node=srv-{} {text}", number % 2)).collect();
+    let folded: usize = units(&mixed).iter().map(crate::join::Unit::folded).sum();
+    assert_eq!(folded, 2);
+}
+
 /// The records of a file of the shared data, or `None`, loudly, where it is absent.
 fn shared(name: &str) -> Option<Vec<Vec<u8>>> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data").join(name);
@@ -213,6 +308,33 @@ fn every_windows_event_is_understood() {
 }
 
 proptest! {
+    #[test]
+    fn joined_records_never_panic_and_keep_their_texts(
+        texts in prop::collection::vec("(EXECVE|PATH|CWD|SOCKADDR|AVC)\\PC{0,60}", 1..8),
+    ) {
+        let mut rows = vec!["type=SYSCALL msg=audit(1793664004.123:911): syscall=59".to_owned()];
+        rows.extend(texts.iter().map(|text| {
+            let (kind, rest) = text.split_at(text.find(|letter: char| !letter.is_ascii_uppercase()).unwrap_or(text.len()));
+            format!("type={kind} msg=audit(1793664004.123:911): {rest}")
+        }));
+        let pipeline = Pipeline::new(PipelineSettings::default());
+        let mut event = Event::new();
+        let mut kept = Vec::new();
+        for unit in units(&rows) {
+            match unit {
+                crate::join::Unit::One(id, record) => pipeline.event(id, &record, &mut event),
+                crate::join::Unit::Joined(records) => pipeline.joined(&records, &mut event),
+            }
+            kept.push(event.get_str("event.original").unwrap().to_owned());
+            prop_assert!(event.has("@timestamp") && event.has("message"));
+        }
+        let mut lines: Vec<&str> = kept.iter().flat_map(|text| text.split('\n')).collect();
+        let mut sent: Vec<&str> = rows.iter().map(String::as_str).collect();
+        lines.sort_unstable();
+        sent.sort_unstable();
+        prop_assert_eq!(lines, sent);
+    }
+
     #[test]
     fn no_bytes_panic_and_none_are_lost(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let event = event_of(&bytes);

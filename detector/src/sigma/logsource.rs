@@ -146,7 +146,8 @@ fn linux<'e>(event: &'e Event, dataset: &str, bump: &'e Bump) -> BumpVec<'e, Sou
 /// Records of the audit system; one with the words of a command also tells of a process that starts.
 fn audit<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let mut set = one(bump, "linux", "", "auditd");
-    if event.get_str("auditd.log.record_type") == Some("EXECVE") {
+    // A joined event has the types of all its records.
+    if event.get_all("auditd.log.record_type").any(|kind| kind == Value::Str("EXECVE")) {
         set.push(Source::new("linux", "process_creation", ""));
     }
     set

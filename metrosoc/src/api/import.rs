@@ -96,7 +96,7 @@ pub async fn import(
 /// `GET /api/v1/import/position`: every event below it is searchable.
 pub async fn position(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Value>, Problem> {
     caller.permit(&app, Operation::Write, Object::Ingest, "")?;
-    let searchable = app.index.position().map_or(0, |id| id.0);
+    let searchable = app.index.position().map_or(0, |id| app.passed.searchable(id).0);
     Ok(Json(json!({ "searchable": searchable, "received": app.spool.next_id().0 })))
 }
 

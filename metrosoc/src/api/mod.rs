@@ -68,6 +68,7 @@ pub use caller::{LocalPeer, Remote};
 use problem::Problem;
 
 use crate::config::Loaded;
+use crate::serve::passed::Passed;
 
 /// What every endpoint works with. The nouns that hold data ask for a permit themselves.
 pub struct App {
@@ -82,6 +83,8 @@ pub struct App {
     pub store: Store,
     pub spool: Arc<Spool>,
     pub intake: Intake,
+    /// How far everything received is searchable.
+    pub passed: Arc<Passed>,
     pub sites: Arc<Sites>,
     pub attribution: Arc<Attribution>,
     pub edges: Arc<Edges>,

@@ -7,6 +7,7 @@ mod listen;
 mod memory;
 mod open;
 mod own_events;
+pub mod passed;
 mod peers;
 mod pipeline;
 mod retention;
@@ -74,6 +75,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         ledger: app.ledger.clone(),
         triggers: to_responder,
         spool: Arc::clone(&app.spool),
+        passed: Arc::clone(&app.passed),
     };
     let drained = CancellationToken::new();
     let mut steps = tokio::spawn(pipeline.run(opened.watch, drained.clone()));
@@ -205,7 +207,10 @@ async fn gauges(app: Arc<App>, cancel: CancellationToken) {
         metrics::gauge!("metrosoc_spool_bytes").set(app.spool.disk_bytes() as f64);
         metrics::gauge!("metrosoc_index_bytes").set(app.index.bytes() as f64);
         metrics::gauge!("metrosoc_index_events").set(app.index.documents() as f64);
-        let behind = app.index.position().map_or(0, |position| app.spool.next_id().0.saturating_sub(position.0));
+        let behind = app
+            .index
+            .position()
+            .map_or(0, |position| app.spool.next_id().0.saturating_sub(app.passed.searchable(position).0));
         metrics::gauge!("metrosoc_pipeline_behind_events").set(behind as f64);
         tokio::select! {
             () = tokio::time::sleep(GAUGES_EVERY) => {}

@@ -120,6 +120,7 @@ pub async fn open(
         ledger_key,
         store,
         intake: spool.intake(),
+        passed: Arc::default(),
         spool,
         edges,
         sites,

@@ -1,4 +1,4 @@
-//! The order of steps behind the spool: decode → match → correlate → group → index → record. One thread, batches in order.
+//! The order of steps behind the spool: join → decode → match → correlate → group → index → record. One thread, batches in order.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use collector::Record;
+use collector::join::{Joiner, Unit};
 use collector::pipeline::Pipeline;
 use collector::spool::{Consumer, Spool};
 use detector::alert::Alerts;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::leaves;
 use super::memory::Memory;
+use super::passed::Passed;
 use super::watch::Watch;
 
 /// Name of the pipeline's position in the spool.
@@ -49,12 +50,15 @@ pub struct Steps {
     pub ledger: Ledger,
     pub triggers: Sender<Trigger>,
     pub spool: Arc<Spool>,
+    pub passed: Arc<Passed>,
 }
 
 /// What the steps change as they go.
 struct Progress {
     stream: Stream,
     watch: Watch,
+    /// Records that wait for others of their event.
+    joiner: Joiner,
     /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
     unstored: Vec<Finding>,
     /// Leaves of what the index took and the ledger does not hold yet.
@@ -83,7 +87,8 @@ impl Steps {
                 batch = consumer.next_batch(BATCH_RECORDS_MAX, BATCH_WAIT) => batch.context("reading the spool")?,
                 () = cancel.cancelled() => break,
             };
-            if let Err(error) = self.take(&batch, &mut events, &mut progress).await {
+            let ready = progress.joiner.take(batch, self.clock.now(), |record| self.decoder.audit_key(record));
+            if let Err(error) = self.take(&ready.units, ready.next, &mut events, &mut progress).await {
                 tracing::error!(error = format!("{error:#}"), "batch not stored; trying again");
                 metrics::counter!("metrosoc_pipeline_retries_total").increment(1);
                 tokio::select! {
@@ -91,6 +96,8 @@ impl Steps {
                     () = cancel.cancelled() => return Ok(()),
                 }
                 drop(consumer);
+                progress.joiner.clear();
+                self.passed.again();
                 consumer = self.consumer(&progress)?;
             }
             if told.elapsed() >= COMMIT_EVERY {
@@ -118,8 +125,8 @@ impl Steps {
         });
         let now = Instant::now();
         let kept = stream.position();
-        let (unstored, unrecorded) = (Vec::new(), Batch::default());
-        Progress { stream, watch, unstored, unrecorded, kept, kept_at: now, advanced_at: now }
+        let (joiner, unstored, unrecorded) = (Joiner::default(), Vec::new(), Batch::default());
+        Progress { stream, watch, joiner, unstored, unrecorded, kept, kept_at: now, advanced_at: now }
     }
 
     /// Where both the index and what correlations remember are behind.
@@ -127,20 +134,30 @@ impl Steps {
         self.index.position().map(|index| index.min(progress.kept))
     }
 
+    /// Reads on from the clean cut that the spool was told of last, and from further back where less is durable. Index,
+    /// alerts and correlations know what they have of that already.
     fn consumer(&self, progress: &Progress) -> anyhow::Result<Consumer> {
-        self.spool.reader(CONSUMER, self.durable(progress)).context("reading the spool")
+        let consumer = self.spool.reader(CONSUMER, None).context("reading the spool")?;
+        match self.durable(progress) {
+            Some(durable) if durable < consumer.position() => {
+                drop(consumer);
+                self.spool.reader(CONSUMER, Some(durable)).context("reading the spool")
+            }
+            _ => Ok(consumer),
+        }
     }
 
     async fn take(
         &self,
-        batch: &[(EventId, Record)],
+        batch: &[Unit],
+        next: Option<EventId>,
         events: &mut Vec<Event>,
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
         self.overdue(progress).await?;
         self.record(progress).await?;
-        let Some((last, _)) = batch.last() else { return self.make_up() };
-        let next = EventId(last.0 + 1);
+        let (Some(next), Some(last)) = (next, batch.last()) else { return self.make_up() };
+        let behind = EventId(last.id().0 + 1);
         let (findings, hidden) = tokio::task::block_in_place(|| self.read(batch, events, progress));
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
         self.trigger(self.alerts.take_with(&findings, &hidden, next).await.context("storing alerts")?).await?;
@@ -150,7 +167,9 @@ impl Steps {
         // Also what was taken before an error has its leaves.
         let recorded = self.record(progress).await;
         metrics::counter!("metrosoc_events_indexed_total").increment(added.context("indexing")?);
-        recorded
+        recorded?;
+        self.passed.add(behind, next);
+        Ok(())
     }
 
     /// Records the leaves of what the index took.
@@ -196,7 +215,7 @@ impl Steps {
     /// The events of a batch, the findings on them, and what exceptions hide of those.
     fn read(
         &self,
-        batch: &[(EventId, Record)],
+        batch: &[Unit],
         events: &mut Vec<Event>,
         progress: &mut Progress,
     ) -> (Vec<Finding>, Vec<Hiding>) {
@@ -213,9 +232,12 @@ impl Steps {
         };
         let mut findings = Vec::new();
         events.resize_with(batch.len(), Event::new);
-        for ((id, record), event) in batch.iter().zip(events.iter_mut()) {
+        for (unit, event) in batch.iter().zip(events.iter_mut()) {
             event.clear();
-            self.decoder.event(*id, record, event);
+            match unit {
+                Unit::One(id, record) => self.decoder.event(*id, record, event),
+                Unit::Joined(records) => self.decoder.joined(records, event),
+            }
             progress.stream.take(event, is_hidden, &mut findings);
             progress.watch.note(progress.stream.sources_mark(), event, now);
         }
@@ -253,8 +275,10 @@ impl Steps {
             self.keep(progress);
         }
         tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), false));
-        if let Some(durable) = self.durable(progress) {
-            consumer.commit(durable).await.context("spool position")?;
+        let Some(durable) = self.durable(progress) else { return Ok(()) };
+        // The spool is told of clean cuts alone, so that a crash replays every event as it was.
+        if let Some(clean) = self.passed.clean(durable) {
+            consumer.commit(clean).await.context("spool position")?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ mod crash;
 mod demo;
 mod edge;
 mod full_spool;
+mod joined;
 mod ledger;
 mod loggen;
 mod once;
