@@ -9,6 +9,11 @@ use super::{Dates, Fit, Line, TextFormat};
 pub(crate) const FORMAT: TextFormat =
     TextFormat { name: "bind.query", strict: true, decode, normalise: crate::normalise::dns::to_ecs };
 
+/// Whether the name server logs under this name.
+pub(super) fn owns(app: &str) -> bool {
+    matches!(app, "named" | "named-pkcs11" | "bind" | "bind9")
+}
+
 fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
     if let Some(prefix) = prefix(line.text, dates) {
         event.push("bind.log.category", prefix.category)?;

@@ -9,8 +9,13 @@ use super::{Dates, Fit, Line, TextFormat};
 pub(crate) const FORMAT: TextFormat =
     TextFormat { name: "dnsmasq.query", strict: true, decode, normalise: crate::normalise::dns::to_ecs };
 
+/// Whether it logs under this name.
+pub(super) fn owns(app: &str) -> bool {
+    app == "dnsmasq"
+}
+
 fn decode(line: Line<'_>, _dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
-    if line.app.is_none_or(|app| app != "dnsmasq") {
+    if !line.app.is_some_and(owns) {
         return Ok(Fit::No);
     }
     let mut scan = Scan::new(line.text);

@@ -23,6 +23,8 @@ fn decode(line: Line<'_>, _dates: &Dates<'_>, event: &mut Event) -> Result<Fit, 
     // Squid calls its workers `(squid-1)`; no kernel logs under such a name.
     let worker = line.app.is_some_and(|app| app.starts_with('('));
     let foreign = worker || line.app.is_some_and(has_own_format) || quoted;
+    // Without the kernel's name before it, a packet has nothing but a rule's prefix there.
+    let foreign = foreign || line.app != Some("kernel") && !is_rule_prefix(prefix);
     if foreign || prefix.len() > PREFIX_BYTES_MAX || prefix.contains(['=', '"', '%', '{', ',', '|']) {
         return Ok(Fit::No);
     }
@@ -54,6 +56,19 @@ fn decode(line: Line<'_>, _dates: &Dates<'_>, event: &mut Event) -> Result<Fit, 
     Ok(Fit::Yes)
 }
 
+/// Whether a text is the kernel's time and a rule's own prefix and no more: no other program's words, names or marks.
+fn is_rule_prefix(text: &str) -> bool {
+    let text = text.trim_ascii_start();
+    let text = text.strip_prefix("kernel: ").unwrap_or(text).trim_ascii_start();
+    let timed = text.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let is_time = |time: &str| time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b' '));
+    let text = timed.filter(|(time, _)| is_time(time)).map_or(text, |(_, rest)| rest);
+    let inner = text.trim_ascii().trim_end_matches(':');
+    // A prefix often ends its parts with colons; a program's line has its name, its level and then its words.
+    let colons = inner.matches(": ").count();
+    colons <= 1 && !inner.contains(['[', ']', '(', ')', '<', '>', '@', '/']) && !inner.ends_with('.')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -76,6 +91,18 @@ mod tests {
             "iptables.prefix=nft#wan-drop iptables.in=wan iptables.out=lan iptables.src=fd00::1 \
              iptables.dst=2001:db8::2 iptables.len=80 iptables.proto=ICMPv6 iptables.type=1 iptables.code=4",
         );
+        let packet = "IN=eth0 OUT= SRC=1.2.3.4 DST=1.2.3.5";
+        let check = |app: &str, prefix: &str, expected: bool| {
+            let found = testing::listed(&FORMAT, app, &format!("{prefix}{packet}"));
+            assert_eq!(found != "no", expected, "{app}: {prefix}");
+        };
+        check("", "kernel: [ 12.5] FW: DROP: ", true);
+        check("", "iptables denied: ", true);
+        check("kernel", "[12.5] FW (wan): DROP: in/out: ", true);
+        check("", "[1793664010] unbound[812:0] info: 2001:db8::7 a. A IN ", false);
+        check("", "03-Nov-2026 07:00:04.000 general: info: all zones loaded ", false);
+        check("named", "client 10.0.0.5#53 (a.vn): query: a.vn IN A + (10.0.0.53) ", false);
+        check("", "[Tue Nov 03 07:00:03 2026] [core:notice] AH00052: exit ", false);
         assert_eq!(testing::listed(&FORMAT, "kernel", "LOGIN=x OUT= SRC= DST="), "no");
         assert_eq!(testing::listed(&FORMAT, "sshd", "x IN= OUT= SRC=1 DST=2"), "no");
     }

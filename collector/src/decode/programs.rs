@@ -1,6 +1,6 @@
 //! Programs whose lines belong to one format, whatever they say.
 
-use super::{auth, dovecot, opendmarc, postfix, systemd};
+use super::{auth, bind, dnsmasq, dovecot, opendmarc, postfix, systemd, unbound};
 
 /// Whether a program is a format's, and the format's name.
 type Owner = (fn(&str) -> bool, &'static str);
@@ -10,12 +10,15 @@ type Owner = (fn(&str) -> bool, &'static str);
 /// No other strict format may claim such a line: what a stranger can make a program write (a name at sign-in, a
 /// sender's address) must not choose the decoder.
 pub(super) fn owner(app: &str) -> Option<&'static str> {
-    let owns: [Owner; 5] = [
+    let owns: [Owner; 8] = [
         (auth::owns, auth::FORMAT.name),
         (postfix::owns, postfix::FORMAT.name),
         (dovecot::owns, dovecot::FORMAT.name),
         (opendmarc::owns, opendmarc::FORMAT.name),
         (systemd::owns, systemd::FORMAT.name),
+        (bind::owns, bind::FORMAT.name),
+        (dnsmasq::owns, dnsmasq::FORMAT.name),
+        (unbound::owns, unbound::FORMAT.name),
     ];
     owns.into_iter().find(|(owns, _)| owns(app)).map(|(_, name)| name)
 }
@@ -34,7 +37,10 @@ mod tests {
             ("dovecot", Some("dovecot.log")),
             ("opendmarc", Some("opendmarc.log")),
             ("systemd", Some("system.syslog")),
-            ("named", None),
+            ("named", Some("bind.query")),
+            ("dnsmasq", Some("dnsmasq.query")),
+            ("unbound", Some("unbound.query")),
+            ("named-checkzone", None),
             ("", None),
         ] {
             assert_eq!(owner(app), expected, "{app}");

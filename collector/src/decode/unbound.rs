@@ -9,6 +9,11 @@ use super::{Dates, Fit, Line, TextFormat};
 pub(crate) const FORMAT: TextFormat =
     TextFormat { name: "unbound.query", strict: true, decode, normalise: crate::normalise::dns::to_ecs };
 
+/// Whether it logs under this name.
+pub(super) fn owns(app: &str) -> bool {
+    app == "unbound"
+}
+
 fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, EventFull> {
     let mut scan = Scan::new(line.text);
     let mut time = None;
@@ -21,7 +26,7 @@ fn decode(line: Line<'_>, dates: &Dates<'_>, event: &mut Event) -> Result<Fit, E
         if time.is_none() || scan.eat(" unbound").is_none() {
             return Ok(Fit::No);
         }
-    } else if line.app != Some("unbound") {
+    } else if !line.app.is_some_and(owns) {
         return Ok(Fit::No);
     }
     if scan.eat("[").is_some() {
