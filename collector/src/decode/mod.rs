@@ -12,24 +12,31 @@ mod auth;
 mod bind;
 mod cef;
 mod cisco;
+mod clamav;
 mod cloudtrail;
 mod columns;
 pub(crate) mod dates;
 mod dnsmasq;
 mod dovecot;
+mod duo;
 mod filterlog;
 mod fortigate;
 mod freeradius;
+mod gcp;
+mod google_workspace;
 mod journald;
 mod json;
 mod kubernetes;
 mod leef;
 mod lgsp;
 pub(crate) mod memory;
+mod microsoft365;
 mod modsecurity;
 mod mysql;
 mod netfilter;
 mod nginx_error;
+mod okta;
+mod opencanary;
 mod opendmarc;
 mod pairs;
 mod postfix;
@@ -124,6 +131,7 @@ pub static TEXT: &[TextFormat] = &[
     dovecot::FORMAT,
     opendmarc::FORMAT,
     systemd::FORMAT,
+    clamav::FORMAT,
     dnsmasq::FORMAT,
     unbound::FORMAT,
     bind::FORMAT,
@@ -157,13 +165,19 @@ pub static JSON: &[JsonShape] = &[
     zeek::SHAPE,
     kubernetes::SHAPE,
     cloudtrail::SHAPE,
+    gcp::SHAPE,
+    google_workspace::SHAPE,
+    microsoft365::SHAPE,
+    okta::SHAPE,
+    duo::SHAPE,
+    opencanary::SHAPE,
     postgres::SHAPE,
     mysql::audit_json::SHAPE,
     json::SHAPE,
 ];
 
 /// The number of registered formats.
-pub const FORMATS: usize = 39;
+pub const FORMATS: usize = 46;
 /// Stands behind the registered formats for: a syslog header around plain text.
 pub const PLAIN: usize = FORMATS;
 

@@ -109,6 +109,14 @@ pub(crate) fn sources<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Sourc
         Some(("pfsense", _)) => one(bump, "pfsense", "firewall", "filterlog"),
         Some((product @ ("postgresql" | "mysql"), service)) => database(event, product, service, bump),
         Some(("kubernetes", "audit")) => kubernetes(bump),
+        Some(("gcp", "audit")) => one(bump, "gcp", "", "gcp.audit"),
+        // Sigma files Google Workspace under its cloud.
+        Some(("google_workspace", _)) => one(bump, "gcp", "", dataset),
+        Some(("o365" | "m365", _)) => microsoft365(event, bump),
+        Some(("okta", _)) => one(bump, "okta", "", "okta"),
+        Some(("cisco_duo", _)) => one(bump, "cisco", "", "duo"),
+        Some(("opencanary", _)) => one(bump, "opencanary", "application", ""),
+        Some(("clamav", _)) => one(bump, "linux", "antivirus", "clamav"),
         Some(("freeradius", _)) => one(bump, "freeradius", "", "radius"),
         Some((product, service)) => other(event, product, service, bump),
         None if matches!(dataset, "cef" | "leef") => security_device(event, bump),
@@ -187,7 +195,7 @@ fn cisco<'e>(event: &'e Event, service: &'e str, bump: &'e Bump) -> BumpVec<'e, 
     if text("observer.product") == "ftd" {
         set.push(Source::new("cisco", category, "ftd"));
     }
-    if matches!(text("event.category"), "authentication" | "configuration" | "iam") {
+    if service != "duo" && matches!(text("event.category"), "authentication" | "configuration" | "iam") {
         set.push(Source::new("cisco", "", "aaa"));
     }
     match text("cisco.ios.facility") {
@@ -203,6 +211,22 @@ fn database<'e>(event: &Event, product: &'e str, service: &'e str, bump: &'e Bum
     let mut set = one(bump, product, "database", service);
     if service != "audit" && event.get_str("event.category") == Some("authentication") {
         set.push(Source::new(product, "database", "audit"));
+    }
+    set
+}
+
+/// Microsoft 365: one log, in which Sigma tells services apart by their workload.
+fn microsoft365<'e>(event: &'e Event, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
+    let workload =
+        ["Workload", "o365.audit.Workload", "event.provider"].into_iter().find_map(|name| event.get_str(name));
+    let mut set = one(bump, "m365", "", "audit");
+    match workload {
+        Some("Exchange") => set.push(Source::new("m365", "", "exchange")),
+        Some("SecurityComplianceCenter" | "ThreatIntelligence" | "CloudAppSecurity") => {
+            set.push(Source::new("m365", "", "threat_management"));
+            set.push(Source::new("m365", "", "threat_detection"));
+        }
+        _ => {}
     }
     set
 }
@@ -265,6 +289,9 @@ fn other<'e>(event: &'e Event, product: &'e str, service: &'e str, bump: &'e Bum
     {
         set.push(Source::new(system, "process_creation", ""));
     }
+    if has("event.category", "malware") {
+        set.push(Source::new(product, "antivirus", ""));
+    }
     set
 }
 
@@ -326,6 +353,27 @@ mod tests {
             &["apache/-/apache", "apache/-/error", "modsecurity/-/modsecurity"],
         );
         check(&[("event.dataset", "bind.query")], &["bind/dns/query", "linux/dns/named"]);
+        check(&[("event.dataset", "gcp.audit")], &["gcp/-/gcp.audit"]);
+        check(&[("event.dataset", "google_workspace.login")], &["gcp/-/google_workspace.login"]);
+        check(&[("event.dataset", "o365.audit"), ("Workload", "Exchange")], &["m365/-/audit", "m365/-/exchange"]);
+        check(
+            &[("event.dataset", "o365.audit"), ("o365.audit.Workload", "SecurityComplianceCenter")],
+            &["m365/-/audit", "m365/-/threat_management", "m365/-/threat_detection"],
+        );
+        check(&[("event.dataset", "okta.system")], &["okta/-/okta"]);
+        check(&[("event.dataset", "cisco.duo"), ("event.category", "authentication")], &["cisco/-/duo"]);
+        check(&[("event.dataset", "opencanary.log")], &["opencanary/application/-"]);
+        check(&[("event.dataset", "clamav.log")], &["linux/antivirus/clamav"]);
+        check(&[("event.dataset", "eset.log"), ("event.category", "malware")], &["eset/-/log", "eset/antivirus/-"]);
+        check(&[("event.dataset", "metrosoc.audit")], &["metrosoc/-/audit"]);
+        check(
+            &[("event.dataset", "auditd.log"), ("auditd.log.record_type", "EXECVE")],
+            &["linux/-/auditd", "linux/process_creation/-"],
+        );
+        check(
+            &[("Channel", "Microsoft-Windows-Windows Defender/Operational"), ("EventID", "1116")],
+            &["windows/antivirus/windefend"],
+        );
         check(&[("event.dataset", "bind.log")], &["bind/-/log", "linux/-/named"]);
         check(&[("event.dataset", "dnsmasq.query"), ("dns.question.type", "A")], &["dnsmasq/dns/query"]);
         check(&[("event.dataset", "dnsmasq.reply"), ("dns.question.name", "x")], &["dnsmasq/-/reply"]);

@@ -14,6 +14,7 @@ mod edge;
 mod full_spool;
 mod joined;
 mod ledger;
+mod log_sources;
 mod loggen;
 mod once;
 mod operators;
