@@ -61,9 +61,9 @@ fn audit_events_are_joined_exactly_once_over_kill_9() {
     wait_for("the lines between are found", 20, || Ok((api.count("\"a line between\"")? == 60).then_some(()))).unwrap();
 
     // A record that nothing follows is waited for, and not for long.
-    send(&Api::new(server.port("https"), server.roots(), Some(token)).unwrap(), {
-        "type=SYSCALL msg=audit(1793664005.1:9999): arch=c000003e syscall=59 success=yes pid=9999 comm=\"id\"\nafter it\n".to_owned()
-    });
+    let shipper = Api::new(server.port("https"), server.roots(), Some(token)).unwrap();
+    let alone = "type=SYSCALL msg=audit(1793664005.1:9999): arch=c000003e syscall=59 success=yes pid=9999 comm=\"id\"";
+    send(&shipper, format!("{alone}\nafter it\n"));
     wait_for("what came alone is found alone", 20, || {
         Ok((api.count("auditd.log.sequence:9999")? == 1 && api.count("\"after it\"")? == 1).then_some(()))
     })
