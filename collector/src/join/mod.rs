@@ -125,12 +125,13 @@ impl Joiner {
         self.held.clear();
     }
 
-    /// Takes the next records, in order, and gives what is complete or has waited long enough. `key` tells which event
-    /// of the audit system a record belongs to.
+    /// Takes the next records, in order, and gives what is complete or has waited long enough. `now` is `None` as long as
+    /// more records lie ready: after a restart they are old, and what belongs together must not be torn apart by that.
+    /// `key` tells which event of the audit system a record belongs to.
     pub fn take(
         &mut self,
         batch: Vec<(EventId, Record)>,
-        now: Timestamp,
+        now: Option<Timestamp>,
         key: impl Fn(&Record) -> Option<(Key, Part)>,
     ) -> Ready {
         let mut is_plain = self.held.is_empty();
@@ -175,8 +176,9 @@ impl Joiner {
     }
 
     /// The place of the first record that must wait, such that no event has records on both sides.
-    fn cut(&self, groups: &[Group], now: Timestamp) -> usize {
-        let newest = self.held.back().map_or(0, |last| last.id.0);
+    fn cut(&self, groups: &[Group], now: Option<Timestamp>) -> usize {
+        let Some(last) = self.held.back() else { return 0 };
+        let (newest, now) = (last.id.0, now.unwrap_or(last.record.received));
         let waits = |group: &&Group| {
             let first = group.members.first().and_then(|place| self.held.get(*place)).map_or(0, |first| first.id.0);
             let age = now.since(group.received).max(group.received.since(now));

@@ -55,11 +55,11 @@ fn run(records: &[(EventId, Record)], cuts: &[usize]) -> (Vec<Unit>, Vec<EventId
     for cut in cuts {
         let batch: Vec<_> = rest.drain(..(*cut).min(rest.len())).collect();
         now = batch.last().map_or(now, |(_, record)| record.received);
-        let ready = joiner.take(batch, now, key);
+        let ready = joiner.take(batch, Some(now), key);
         units.extend(ready.units);
         nexts.extend(ready.next);
     }
-    let ready = joiner.take(rest, now.plus(Duration::from_secs(60)), key);
+    let ready = joiner.take(rest, Some(now.plus(Duration::from_secs(60))), key);
     units.extend(ready.units);
     nexts.extend(ready.next);
     assert_eq!(joiner.waiting(), 0);
@@ -96,19 +96,27 @@ fn what_is_not_complete_waits_and_is_cut_short() {
     let mut joiner = Joiner::default();
     let start = record("S1", 0).received;
     let batch = numbered(&[("x", 0), ("S1", 0), ("y", 0)]);
-    let ready = joiner.take(batch, start, key);
+    let ready = joiner.take(batch, Some(start), key);
     assert_eq!((shown(&ready.units), ready.next), (vec!["0:x".to_owned()], Some(EventId(1))));
-    assert_eq!(joiner.take(Vec::new(), start.plus(GAP_MAX), key), Ready::default());
-    let ready = joiner.take(Vec::new(), start.plus(Duration::from_secs(3)), key);
+    assert_eq!(joiner.take(Vec::new(), Some(start.plus(GAP_MAX)), key), Ready::default());
+    let ready = joiner.take(Vec::new(), Some(start.plus(Duration::from_secs(3))), key);
     assert_eq!((shown(&ready.units), ready.next), (vec!["1:S1".to_owned(), "2:y".to_owned()], Some(EventId(3))));
+
+    // Old records that are read again are not torn apart while more of them lie ready.
+    let mut joiner = Joiner::default();
+    let mut again = numbered(&[("S1", 0), ("I1", 0), ("x", 0), ("L1", 1)]);
+    let rest = again.split_off(1);
+    assert_eq!(joiner.take(again, None, key), Ready::default());
+    let ready = joiner.take(rest, Some(start.plus(Duration::from_secs(3_600))), key);
+    assert_eq!(shown(&ready.units), ["0:S1+I1+L1", "2:x"]);
 
     // However many come behind it, a bounded number waits.
     let mut joiner = Joiner::default();
-    let first = joiner.take(vec![(EventId(0), record("S1", 0))], start, key);
+    let first = joiner.take(vec![(EventId(0), record("S1", 0))], Some(start), key);
     assert_eq!(first, Ready::default());
     let mut given = 0;
     for id in 1..2 * SPAN_MAX {
-        given += joiner.take(vec![(EventId(id), record("x", 0))], start, key).units.len();
+        given += joiner.take(vec![(EventId(id), record("x", 0))], Some(start), key).units.len();
         assert!(joiner.waiting() as u64 <= SPAN_MAX);
     }
     assert_eq!(given as u64, 2 * SPAN_MAX);

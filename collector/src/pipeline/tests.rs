@@ -201,7 +201,7 @@ fn units(texts: &[String]) -> Vec<crate::join::Unit> {
     let pipeline = Pipeline::new(PipelineSettings::default());
     let batch: Vec<_> = (10..).map(EventId).zip(texts.iter().map(|text| record(text.as_bytes()))).collect();
     let now = record(b"").received.plus(std::time::Duration::from_secs(60));
-    crate::join::Joiner::default().take(batch, now, |record| pipeline.audit_key(record)).units
+    crate::join::Joiner::default().take(batch, Some(now), |record| pipeline.audit_key(record)).units
 }
 
 fn joined_of(texts: &[String]) -> Event {

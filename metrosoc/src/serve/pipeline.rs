@@ -87,7 +87,8 @@ impl Steps {
                 batch = consumer.next_batch(BATCH_RECORDS_MAX, BATCH_WAIT) => batch.context("reading the spool")?,
                 () = cancel.cancelled() => break,
             };
-            let ready = progress.joiner.take(batch, self.clock.now(), |record| self.decoder.audit_key(record));
+            let now = (consumer.behind() == 0).then(|| self.clock.now());
+            let ready = progress.joiner.take(batch, now, |record| self.decoder.audit_key(record));
             if let Err(error) = self.take(&ready.units, ready.next, &mut events, &mut progress).await {
                 tracing::error!(error = format!("{error:#}"), "batch not stored; trying again");
                 metrics::counter!("metrosoc_pipeline_retries_total").increment(1);

@@ -95,8 +95,11 @@ fn what_the_product_did_raises_alerts_and_only_auditors_read_of_it() {
     let certificate = alert(&lead, UNKNOWN_SITE, |_| true)["id"].as_str().unwrap().to_owned();
 
     // The lead sees what the authority did and not who read what; in searches neither appears.
-    let (_, certificate) = lead.get(&format!("/api/v1/alerts/{certificate}")).unwrap();
-    assert_eq!(certificate["events"][0]["fields"]["pki.reason"], "unknown_site", "{certificate}");
+    wait_for("the event of the certificate is shown", 20, || {
+        let (_, certificate) = lead.get(&format!("/api/v1/alerts/{certificate}"))?;
+        Ok((certificate["events"][0]["fields"]["pki.reason"] == "unknown_site").then_some(()))
+    })
+    .unwrap();
     let (_, people) = lead.get(&format!("/api/v1/alerts/{people}")).unwrap();
     assert_eq!(people["events"], json!([]), "{people}");
     for query in ["event.module:metrosoc", "metrosoc.source.id:own*", "NOT event.module:lgsp"] {
