@@ -66,7 +66,7 @@ fn is_rule_prefix(text: &str) -> bool {
     let inner = text.trim_ascii().trim_end_matches(':');
     // A prefix often ends its parts with colons; a program's line has its name, its level and then its words.
     let colons = inner.matches(": ").count();
-    colons <= 1 && !inner.contains(['[', ']', '(', ')', '<', '>', '@', '/']) && !inner.ends_with('.')
+    colons <= 1 && !inner.contains(['[', ']', '(', ')', '<', '>', '@', '/', '\t']) && !inner.ends_with('.')
 }
 
 #[cfg(test)]
