@@ -45,7 +45,7 @@ const QUESTIONS: [&str; 12] = [
     "A: ['x*q', '?yq']",
     "Ver|contains: 'ấy'",
     "A|exists: false",
-    "A|base64offset|contains: q",
+    "A|base64offset|contains: whoami",
 ];
 
 fn rules() -> Vec<RuleSource> {
@@ -71,7 +71,7 @@ fn events() -> Vec<Event> {
     let mut script = of(EVENTS[1]);
     script.set("winlog.channel", "Microsoft-Windows-PowerShell/Operational").unwrap();
     script.set("winlog.event_id", Value::Int(4104)).unwrap();
-    script.set("winlog.event_data.ScriptBlockText", "$x = 1; # Ghi chú\n".repeat(4_000).as_str()).unwrap();
+    script.set("winlog.event_data.ScriptBlockText", "$x = 1; # Ghi chú\n".repeat(400).as_str()).unwrap();
     events.push(script);
     events
 }
