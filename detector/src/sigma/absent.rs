@@ -109,6 +109,6 @@ mod tests {
         check("s: {A|neq: x}\ncondition: not s", &[], Some(&["A"]));
         check("s: ['word']\ncondition: s", &[], None);
         check("s: {'A|contains|all': [x, y]}\ncondition: s", &[], Some(&["A"]));
-        check("s: {'Threat Name': x}\ncondition: s", &["ThreatName"], None);
+        check("s: {ThreatName: x}\ncondition: s", &["Threat Name"], None);
     }
 }
