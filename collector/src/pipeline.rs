@@ -141,7 +141,7 @@ impl Pipeline {
         let lines: Vec<&str> = texts.iter().map(|text| &**text).collect();
         let decoded = joined::decode(&lines, &self.dates(first), event)?;
         self.conclude(&decoded, seen, event)?;
-        self.settle_time(decoded.time, first.received, seen, event)
+        self.settle_time(decoded.time, first, seen, event)
     }
 
     /// What every source sent since the start: formats, and records that nothing understood.

@@ -68,8 +68,7 @@ pub async fn search(
     let permit = caller.permit(&app, Operation::Read, Object::Audit, &purpose)?;
     // What was looked for may name a person: the ledger commits to it and does not hold it.
     let question = json!({ "query": request.query, "aggregations": request.aggregations }).to_string();
-    let mut detail =
-        json!({ "from": request.from, "to": request.to, "purpose": purpose, "case": request.case });
+    let mut detail = json!({ "from": request.from, "to": request.to, "purpose": purpose, "case": request.case });
     let engine = app.search.clone();
     let answer = blocking(move || engine.search(&permit, &request)).await?;
     if let Some(map) = detail.as_object_mut() {

@@ -199,8 +199,8 @@ mod tests {
     fn places_are_printed_and_values_only_when_asked() {
         let event = r#"{"user":{"name":"HCM\\lan.nguyen"},"sdt":"0912345678"}"#;
         for (line, show, json, expected) in [
-            ("gọi 0912345678 ngay", false, false, "-:7:5-15 phone 100\n"),
-            ("gọi 0912345678 ngay", true, false, "-:7:5-15 phone 100 0912345678\n"),
+            ("gọi 0912345678 ngay", false, false, "-:7:6-16 phone 100\n"),
+            ("gọi 0912345678 ngay", true, false, "-:7:6-16 phone 100 0912345678\n"),
             (event, false, false, "-:7:4-14 user_name 100 user.name\n-:7:0-10 phone 100 sdt\n"),
             (
                 "cccd=079090012345",

@@ -214,12 +214,7 @@ impl Steps {
     }
 
     /// The events of a batch, the findings on them, and what exceptions hide of those.
-    fn read(
-        &self,
-        batch: &[Unit],
-        events: &mut Vec<Event>,
-        progress: &mut Progress,
-    ) -> (Vec<Finding>, Vec<Hiding>) {
+    fn read(&self, batch: &[Unit], events: &mut Vec<Event>, progress: &mut Progress) -> (Vec<Finding>, Vec<Hiding>) {
         self.renew(progress);
         let exceptions = self.exceptions.load();
         let now = self.clock.now();

@@ -81,6 +81,10 @@ pub fn from_protobuf(body: &[u8], document_bytes_max: usize) -> Result<OtlpLogs,
 /// # Errors
 /// When it is none, or holds too many records.
 pub fn from_json(body: &[u8], document_bytes_max: usize) -> Result<OtlpLogs, OtlpFault> {
+    if !body.trim_ascii_start().starts_with(b"{") {
+        // An array would be read as the fields of the request in their order.
+        return Err(OtlpFault::Json("an object was expected".to_owned()));
+    }
     let request: ExportLogsServiceRequest =
         serde_json::from_slice(body).map_err(|error| OtlpFault::Json(error.to_string()))?;
     documents(&request, document_bytes_max)
