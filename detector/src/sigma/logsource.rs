@@ -372,7 +372,7 @@ mod tests {
         );
         check(
             &[("Channel", "Microsoft-Windows-Windows Defender/Operational"), ("EventID", "1116")],
-            &["windows/antivirus/windefend"],
+            &["windows/-/windefend"],
         );
         check(&[("event.dataset", "bind.log")], &["bind/-/log", "linux/-/named"]);
         check(&[("event.dataset", "dnsmasq.query"), ("dns.question.type", "A")], &["dnsmasq/dns/query"]);

@@ -109,8 +109,6 @@ fn category(service: &str, id: i64, event_type: &str) -> &'static str {
         ("sysmon", 12) => "registry_delete",
         ("sysmon", id) => sysmon_category(id),
         ("security", 4688) => "process_creation",
-        // What Defender found, and what it did about it.
-        ("windefend", 1006..=1009 | 1015 | 1116..=1119) => "antivirus",
         ("powershell", 4104) => "ps_script",
         ("powershell", 4103) | ("powershell-classic", 800) => "ps_module",
         ("powershell-classic", 400) => "ps_classic_start",

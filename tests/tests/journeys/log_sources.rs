@@ -100,12 +100,6 @@ const ROWS: &[Row] = &[
         text: "<22>Nov  3 07:00:09 fs-1 clamd[812]: /srv/chung/kiwi.exe: Win.Tool.Mimikatz-1 FOUND",
     },
     Row {
-        logsource: "{category: antivirus}",
-        detection: "{Signature|contains: Mimikatz}",
-        public: "category/antivirus/av_password_dumper.yml",
-        text: r##"{"Event":{"System":{"Provider":{"#attributes":{"Name":"Microsoft-Windows-Windows Defender"}},"EventID":1116,"Channel":"Microsoft-Windows-Windows Defender/Operational","Computer":"pc-7"},"EventData":{"Threat Name":"HackTool:Win32/Mimikatz.D","Path":"file:_C:\\x.exe"}}}"##,
-    },
-    Row {
         logsource: "{category: application, product: opencanary}",
         detection: "{logtype: 4002, src_host: 10.4.5.6}",
         public: "application/opencanary/opencanary_ssh_login_attempt.yml",
