@@ -180,7 +180,8 @@ impl Pipeline {
                 Decoded { format: None, time: None, fault: Some("the record has more fields than an event can hold") }
             }
         };
-        normalise::disown(event)?;
+        let is_edges_own = record.forwarded.is_some_and(|forwarded| forwarded.transport == Transport::Edge);
+        normalise::disown(event, is_edges_own)?;
         self.conclude(&decoded, seen, event)?;
         if let Some(forwarded) = &record.forwarded {
             event.set_default("event.created", stamp(forwarded.received).as_str())?;

@@ -53,9 +53,16 @@ pub(crate) fn dataset(name: &str, event: &mut Event) -> Result<(), EventFull> {
     event.set_default("event.module", name.split('.').next().unwrap_or(name))
 }
 
-/// Takes from a sender's event what only the product says of its own: the names of its record.
-pub(crate) fn disown(event: &mut Event) -> Result<(), EventFull> {
-    let ours = |text: &str| text.strip_prefix(OWN_MODULE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+/// The dataset of what an edge says of itself.
+const EDGE: &str = "metrosoc.edge";
+
+/// Takes from a sender's event what only the product says of its own: the names of its record. An edge may say that it
+/// speaks of itself, and nothing else of these.
+pub(crate) fn disown(event: &mut Event, is_edges_own: bool) -> Result<(), EventFull> {
+    let ours = |text: &str| {
+        !(is_edges_own && text == EDGE)
+            && text.strip_prefix(OWN_MODULE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
     for (name, theirs) in [("event.dataset", "sender.event.dataset"), ("event.module", "sender.event.module")] {
         if event.get_all(name).any(|value| value.as_str().is_some_and(ours)) {
             event.rename(name, theirs)?;

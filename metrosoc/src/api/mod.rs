@@ -119,12 +119,11 @@ impl App {
         object: &str,
         detail: Value,
     ) -> Result<u64, Problem> {
-        let mut detail = detail;
-        if let Some(map) = detail.as_object_mut() {
-            map.insert("address".to_owned(), caller.address.to_string().into());
-        }
-        let entry = ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail);
-        let receipt = self.ledger.append(entry).await.map_err(|error| Problem::fault("the ledger", &error))?;
+        let receipt = self
+            .ledger
+            .append(entry_of(caller, action, object, detail))
+            .await
+            .map_err(|error| Problem::fault("the ledger", &error))?;
         Ok(receipt.index)
     }
 
@@ -140,8 +139,7 @@ impl App {
         detail: Value,
         text: &str,
     ) -> Result<u64, Problem> {
-        let entry = ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail);
-        let receipt = self.ledger.append_question(entry, text).await;
+        let receipt = self.ledger.append_question(entry_of(caller, action, object, detail), text).await;
         Ok(receipt.map_err(|error| Problem::fault("the ledger", &error))?.index)
     }
 
@@ -153,6 +151,14 @@ impl App {
         let (spool, index) = (self.spool.trouble(), self.index.trouble());
         BTreeMap::from([("store", store), ("spool", spool), ("index", index), ("ledger", ledger), ("policy", policy)])
     }
+}
+
+/// An entry about what `caller` did, and from where.
+fn entry_of(caller: &Caller, action: &'static str, object: &str, mut detail: Value) -> ::ledger::Entry {
+    if let Some(map) = detail.as_object_mut() {
+        map.insert("address".to_owned(), caller.address.to_string().into());
+    }
+    ::ledger::Entry::new(caller.subject.name.as_str(), action, object, detail)
 }
 
 /// Everything that HTTP answers, for the TLS listener and for the Unix socket.

@@ -181,8 +181,7 @@ impl Health {
         loop {
             let (now, status) = (self.clock.now(), self.status());
             let text = json!({
-                "@timestamp": now, "event.dataset": DATASET, "event.module": "metrosoc", "host.name": host.trim(),
-                "edge": status,
+                "@timestamp": now, "event.dataset": DATASET, "host.name": host.trim(), "edge": status,
             });
             let record = Record::new(Arc::clone(&origin), now, text.to_string()).with_format(Format::Json);
             if let Err(error) = intake.submit_now(vec![record]).await {

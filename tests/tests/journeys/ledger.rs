@@ -189,6 +189,13 @@ fn a_cut_end_is_named_by_a_mirrored_checkpoint_and_tiles_are_served() {
     {
         assert_eq!(text(path).0, expected, "{path}");
     }
+    // The ledger as it stands between two runs, and its checkpoint.
+    assert_eq!(server.stop().unwrap(), 0);
+    let (folder, past) = (server.data().join("ledger"), outside.path().join("past"));
+    copy(&folder, &past);
+    let old = std::fs::read_to_string(past.join("checkpoint")).unwrap().trim_end().to_owned() + "\n";
+    let size: usize = old.lines().nth(1).unwrap().parse().unwrap();
+    server.restart().unwrap();
     server.user("more", Role("auditor", None)).unwrap();
     assert_eq!(server.stop().unwrap(), 0);
 
@@ -205,19 +212,8 @@ fn a_cut_end_is_named_by_a_mirrored_checkpoint_and_tiles_are_served() {
     assert_eq!(proof["old_size"], size);
 
     // The record is taken back to where the old checkpoint stood, with everything that agrees with it.
-    let folder = server.data().join("ledger");
-    let segment = folder.join("entries/00000000000000000000.log");
-    let lines = std::fs::read_to_string(&segment).unwrap();
-    let end = lines.find(&format!("# {size} ")).unwrap();
-    let end = end + lines[end..].find('\n').unwrap() + 1;
-    std::fs::write(&segment, &lines[..end]).unwrap();
-    std::fs::write(folder.join("tree/0"), &std::fs::read(folder.join("tree/0")).unwrap()[..size * 32]).unwrap();
-    let mut newest = old.into_bytes();
-    newest.resize(512, b'\n');
-    std::fs::write(folder.join("checkpoint"), newest).unwrap();
-    for file in files(&folder.join("records")).into_iter().chain(files(&folder.join("questions"))) {
-        std::fs::remove_file(file).unwrap();
-    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    copy(&past, &folder);
     server.cli(&["ledger", "verify", "--checkpoint", names.0]).unwrap();
     let output = server.command(&["ledger", "verify", "--checkpoint", names.1]).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -227,6 +223,19 @@ fn a_cut_end_is_named_by_a_mirrored_checkpoint_and_tiles_are_served() {
     assert_eq!(output.status.code(), Some(65));
     // The server itself does not go on with it.
     assert!(server.restart().is_err());
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
+    }
 }
 
 /// The entries of a bundle: two bytes of length, then so many of JSON.

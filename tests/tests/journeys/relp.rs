@@ -85,7 +85,7 @@ fn every_line_of_a_real_rsyslog_survives_kill_9() {
         }
         if part == 0 {
             let api = Api::new(server.port("https"), server.roots(), Some(token.clone())).unwrap();
-            wait_for("the first lines", 30, || Ok((api.count("relptest")? > 0).then_some(()))).unwrap();
+            wait_for("the first lines", 30, || Ok((api.count("process.name:relptest")? > 0).then_some(()))).unwrap();
         }
         if part + 1 < PARTS {
             server.kill_and_restart().unwrap();
