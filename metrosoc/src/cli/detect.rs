@@ -45,8 +45,29 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     stats: Option<PathBuf>,
     /// Files with events, `-` for standard input
-    #[arg(required = true)]
     files: Vec<PathBuf>,
+}
+
+impl Arguments {
+    /// `--rules PATH… FILE…` leaves open where the files begin when no other option stands between: they begin at the
+    /// first path, behind one for the option itself, that is neither a folder nor YAML.
+    fn find_files(mut self) -> anyhow::Result<Self> {
+        for listed in [&mut self.rules, &mut self.pipelines] {
+            let first = listed.iter().skip(1).position(|path| !is_yaml_or_folder(path));
+            if let (true, Some(first)) = (self.files.is_empty(), first) {
+                self.files = listed.split_off(first + 1);
+            }
+        }
+        if self.files.is_empty() {
+            let reason = "no file with events is given; `-` reads standard input (`metrosoc detect --help`)";
+            return Err(Failure::new(Status::Usage, reason).into());
+        }
+        Ok(self)
+    }
+}
+
+fn is_yaml_or_folder(path: &Path) -> bool {
+    path.is_dir() || path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
 /// Records that one worker takes at a time.
@@ -91,6 +112,7 @@ struct Outcome {
 
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     crate::telemetry::start_quiet();
+    let arguments = arguments.find_files()?;
     let started = Instant::now();
     let sources: Vec<RuleSource> = if arguments.rules.is_empty() {
         embedded_rules()
@@ -303,4 +325,39 @@ pub fn rss_bytes_max() -> u64 {
 fn eprint_line(line: &str) {
     // When standard error is closed nobody listens.
     let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn files_are_found_behind_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = folder.path().to_str().unwrap();
+        let check = |line: &[&str], expected: Option<(&[&str], &[&str])>| {
+            let parsed = Line::try_parse_from(std::iter::once(&"detect").chain(line)).unwrap().arguments.find_files();
+            let paths = |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+            let found = parsed.ok().map(|found| (paths(&found.rules), paths(&found.files)));
+            let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+            assert_eq!(found, expected.map(|(rules, files)| (owned(rules), owned(files))), "{line:?}");
+        };
+        check(&["--rules", rules, "a.ndjson.zst"], Some((&[rules], &["a.ndjson.zst"])));
+        check(&["--rules", rules, "x.yml", "a.evtx", "b.evtx"], Some((&[rules, "x.yml"], &["a.evtx", "b.evtx"])));
+        check(&["--rules", rules, "-"], Some((&[rules], &["-"])));
+        check(&["--rules", "x.yml", "--threads", "2", "a", "b"], Some((&["x.yml"], &["a", "b"])));
+        check(&["--rules", rules, "--", "x.yml"], Some((&[rules], &["x.yml"])));
+        check(&["a.log"], Some((&[], &["a.log"])));
+        // The option has at least one path of its own, be it wrong.
+        check(&["--rules", "missing", "a.log"], Some((&["missing"], &["a.log"])));
+        check(&["--rules", rules], None);
+    }
 }
