@@ -24,5 +24,8 @@ pub use receive::{CONSUMER, Edges, Receipt};
 pub use stream::{Marks, Priority, StreamId};
 pub use urgency::Urgency;
 
+/// `event.dataset` of what an edge says of itself.
+pub const DATASET: &str = "metrosoc.edge";
+
 /// Media type of a batch: zstd, without `Content-Encoding`, since its bounds are the batch's own.
 pub const MEDIA_TYPE: &str = "application/vnd.metrosoc.edge-batch";

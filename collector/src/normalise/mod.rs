@@ -39,6 +39,8 @@ use std::net::IpAddr;
 
 use event::{Event, EventFull, OWN_MODULE, Value};
 
+use crate::edge::DATASET;
+
 /// A syslog message of which only the header is understood.
 pub(crate) fn plain(event: &mut Event) -> Result<(), EventFull> {
     dataset("system.syslog", event)
@@ -53,14 +55,11 @@ pub(crate) fn dataset(name: &str, event: &mut Event) -> Result<(), EventFull> {
     event.set_default("event.module", name.split('.').next().unwrap_or(name))
 }
 
-/// The dataset of what an edge says of itself.
-const EDGE: &str = "metrosoc.edge";
-
 /// Takes from a sender's event what only the product says of its own: the names of its record. An edge may say that it
 /// speaks of itself, and nothing else of these.
 pub(crate) fn disown(event: &mut Event, is_edges_own: bool) -> Result<(), EventFull> {
     let ours = |text: &str| {
-        !(is_edges_own && text == EDGE)
+        !(is_edges_own && text == DATASET)
             && text.strip_prefix(OWN_MODULE).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     for (name, theirs) in [("event.dataset", "sender.event.dataset"), ("event.module", "sender.event.module")] {

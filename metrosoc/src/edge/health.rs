@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use collector::edge::DATASET;
 use collector::sites::{Sites, SourceSeen};
 use collector::spool::Spool;
 use collector::{Format, Record};
@@ -19,8 +20,6 @@ use tokio_util::sync::CancellationToken;
 
 /// Name of the edge's socket in its folder.
 pub const SOCKET: &str = "edge.sock";
-/// `event.dataset` of the records about an edge.
-const DATASET: &str = "metrosoc.edge";
 /// Sources named in a record, those that lost most first.
 const SOURCES_MAX: usize = 20;
 /// Datagrams that the kernel dropped before anybody could read them.

@@ -32,7 +32,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Loaded;
 use crate::exit::{Failure, Status};
-use crate::serve::{key_source, stop_signal};
+use crate::serve::{key_source, stop_signal, watch_source};
 use crate::telemetry;
 use config::EdgeConfig;
 use health::{Health, Progress};
@@ -201,12 +201,16 @@ impl Inputs {
         if let Some(socket) = self.udp {
             names.push(("syslog-udp", socket.local_addr().map_or_else(|_| String::new(), |at| at.to_string())));
             let (intake, attribution, cancel) = given();
-            watch(tracker, "syslog-udp", syslog::serve_udp(socket, settings.clone(), intake, attribution, cancel));
+            watch_source(
+                tracker,
+                "syslog-udp",
+                syslog::serve_udp(socket, settings.clone(), intake, attribution, cancel),
+            );
         }
         if let Some(listener) = self.tcp {
             names.push(("syslog-tcp", listener.local_addr().map_or_else(|_| String::new(), |at| at.to_string())));
             let (intake, attribution, cancel) = given();
-            watch(tracker, "syslog-tcp", syslog::serve_tcp(listener, settings, intake, attribution, cancel));
+            watch_source(tracker, "syslog-tcp", syslog::serve_tcp(listener, settings, intake, attribution, cancel));
         }
         let frame = FrameLimits { frame_bytes_max: config.syslog.line_bytes_max, ..FrameLimits::default() };
         if config.local_log.enabled {
@@ -214,14 +218,14 @@ impl Inputs {
             let found = LocalLog::find(&settings).await;
             names.push(("local-log", describe(&found)));
             let (intake, attribution, cancel) = given();
-            watch(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel));
+            watch_source(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel));
         }
         if !config.files.paths.is_empty() {
             let settings = LocalSettings { frame, ..LocalSettings::new(folder.join("files")) };
             let files = LocalLog::Files(config.files.paths.iter().map(PathBuf::from).collect());
             names.push(("files", describe(&files)));
             let (intake, attribution, cancel) = given();
-            watch(tracker, "files", local::serve(files, settings, intake, attribution, cancel));
+            watch_source(tracker, "files", local::serve(files, settings, intake, attribution, cancel));
         }
         names
     }
@@ -248,18 +252,6 @@ fn bound<T>(key: &str, text: &str, bind: fn(SocketAddr) -> std::io::Result<T>) -
         let message = format!("port {address} cannot be used: {error} (set `{key}` to another one, port 0 picks one)");
         Failure::new(Status::Unavailable, message).into()
     })
-}
-
-fn watch(
-    tracker: &TaskTracker,
-    name: &'static str,
-    serving: impl Future<Output = Result<(), collector::SourceError>> + Send + 'static,
-) {
-    tracker.spawn(async move {
-        if let Err(error) = serving.await {
-            tracing::error!(source = name, error = %crate::api::problem::chain(&error), "source stopped");
-        }
-    });
 }
 
 fn describe(log: &LocalLog) -> String {

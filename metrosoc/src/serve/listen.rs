@@ -126,17 +126,17 @@ impl Bound {
         if let Some(socket) = self.udp {
             listening.push(named("syslog-udp", socket.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
-            watch(tracker, "syslog-udp", syslog::serve_udp(socket, settings, intake, attribution, cancel));
+            watch_source(tracker, "syslog-udp", syslog::serve_udp(socket, settings, intake, attribution, cancel));
         }
         if let Some(listener) = self.tcp {
             listening.push(named("syslog-tcp", listener.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
-            watch(tracker, "syslog-tcp", syslog::serve_tcp(listener, settings, intake, attribution, cancel));
+            watch_source(tracker, "syslog-tcp", syslog::serve_tcp(listener, settings, intake, attribution, cancel));
         }
         if let Some(listener) = self.relp_plain {
             listening.push(named("relp-plain", listener.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
-            watch(tracker, "relp-plain", relp::serve_plain(listener, settings, intake, attribution, cancel));
+            watch_source(tracker, "relp-plain", relp::serve_plain(listener, settings, intake, attribution, cancel));
         }
         let config = mutual_config(&identity.ours, &trust).context("the log ports")?;
         let gate = Arc::new(Gate::new(config, trust));
@@ -144,12 +144,16 @@ impl Bound {
             listening.push(named("syslog-tls", listener.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
             let gate = Arc::clone(&gate);
-            watch(tracker, "syslog-tls", syslog::serve_tls(listener, gate, settings, intake, attribution, cancel));
+            watch_source(
+                tracker,
+                "syslog-tls",
+                syslog::serve_tls(listener, gate, settings, intake, attribution, cancel),
+            );
         }
         if let Some(listener) = self.relp {
             listening.push(named("relp", listener.local_addr()?));
             let (settings, intake, attribution, cancel) = shared();
-            watch(tracker, "relp", relp::serve_tls(listener, gate, settings, intake, attribution, cancel));
+            watch_source(tracker, "relp", relp::serve_tls(listener, gate, settings, intake, attribution, cancel));
         }
         if !app.loaded.config.tail.paths.is_empty() {
             let sink = TailSink {
@@ -160,19 +164,20 @@ impl Bound {
             };
             let address = app.loaded.config.tail.paths.join(" ");
             listening.push(Listening { name: "tail", address, port: 0 });
-            watch(tracker, "tail", tail::serve(tail_settings(&app.loaded.config)?, sink));
+            watch_source(tracker, "tail", tail::serve(tail_settings(&app.loaded.config)?, sink));
         }
         if app.loaded.config.local_log.enabled {
             let settings = LocalSettings::new(app.data.join("local"));
             let found = LocalLog::find(&settings).await;
             listening.push(Listening { name: "local-log", address: describe(&found), port: 0 });
-            watch(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel.clone()));
+            watch_source(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel.clone()));
         }
         Ok(listening)
     }
 }
 
-fn watch(
+/// Runs a source; that it stopped is told.
+pub fn watch_source(
     tracker: &TaskTracker,
     name: &'static str,
     serving: impl Future<Output = Result<(), collector::SourceError>> + Send + 'static,

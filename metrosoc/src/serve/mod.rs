@@ -31,6 +31,7 @@ use crate::api::{self, App};
 use crate::config::Loaded;
 use crate::telemetry;
 use listen::Listening;
+pub use listen::watch_source;
 pub use open::key_source;
 
 /// Most alerts that wait for the responder; the pipeline waits when it is full.

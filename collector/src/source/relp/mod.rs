@@ -75,15 +75,8 @@ pub async fn serve_plain(
     let listening =
         Arc::new(Listening { settings, transport, intake, attribution, cancel, sampler: Sampler::default() });
     accept(listener, listening, |stream, peer, slot, listening| async move {
-        match listening.attribution.lane_for_address(peer, listening.transport) {
-            Ok(lane) => {
-                Session::new(listening, slot, lane, peer).serve(stream, std::future::pending()).await;
-            }
-            Err(refusal) => {
-                listening.attribution.refuse(peer, listening.transport, 1);
-                listening.complain("connection refused", peer, refusal.as_str());
-            }
-        }
+        let Some(lane) = listening.admit(peer) else { return };
+        Session::new(listening, slot, lane, peer).serve(stream, std::future::pending()).await;
     })
     .await
 }

@@ -29,7 +29,7 @@ pub use udp::serve_udp;
 
 use super::FrameLimits;
 use super::sampled::Sampler;
-use crate::sites::Attribution;
+use crate::sites::{Attribution, Lane};
 use crate::spool::Intake;
 
 /// Bounds of a syslog listener. One listener has one set; they are not shared between listeners.
@@ -92,6 +92,18 @@ impl Listening {
         metrics::counter!("metrosoc_source_faults_total", "transport" => transport, "what" => what).increment(1);
         if let Some(suppressed) = self.sampler.pass(what) {
             tracing::warn!(transport, %peer, detail, suppressed, "{what}");
+        }
+    }
+
+    /// Where records of a plain sender go; `None` when its address is refused, which is then counted and told.
+    pub(in crate::source) fn admit(&self, peer: IpAddr) -> Option<Lane> {
+        match self.attribution.lane_for_address(peer, self.transport) {
+            Ok(lane) => Some(lane),
+            Err(refusal) => {
+                self.attribution.refuse(peer, self.transport, 1);
+                self.complain("connection refused", peer, refusal.as_str());
+                None
+            }
         }
     }
 }
