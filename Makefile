@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PAGE := dashboards/dist/index.html
 
-.PHONY: help run demo page build test lint bench fuzz clean
+.PHONY: help run demo page build test lint bench chaos fuzz clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -31,6 +31,9 @@ lint: ## formatting, clippy, licences, page types
 
 bench: ## measure on this machine
 	scripts/bench
+
+chaos: build ## kill the server a thousand times under load, count what is lost (KILLS=1000)
+	cargo run --release --locked -p tests --example chaos
 
 fuzz: ## run every fuzz target for a bounded time (SECONDS_EACH=30)
 	scripts/fuzz

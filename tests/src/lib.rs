@@ -2,12 +2,14 @@
 //!
 //! The journeys themselves lie in `tests/`, one file a journey.
 
+mod chaos;
 mod data;
 mod edge;
 mod http;
 mod server;
 mod tool;
 
+pub use chaos::{Chaos, Count};
 pub use data::{lines_of_zst, repository, shared};
 pub use edge::Edge;
 pub use http::Api;

@@ -203,6 +203,16 @@ impl Server {
         Ok(())
     }
 
+    /// Starts it and kills it after so long, ready or not.
+    ///
+    /// # Errors
+    /// When it cannot be started or killed.
+    pub fn start_and_kill(&mut self, after: std::time::Duration) -> anyhow::Result<()> {
+        (self.process, self.log) = spawn(self.folder.path())?;
+        std::thread::sleep(after);
+        self.kill()
+    }
+
     /// Stops it with SIGTERM and gives its exit code.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ mod backtest;
 mod bad_input;
 mod browser;
 mod bulk;
+mod chaos;
 mod correlations;
 mod counts;
 mod crash;
