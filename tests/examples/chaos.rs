@@ -3,6 +3,7 @@
 //! Ends with one line `sent N, resent N, acknowledged N, found N, lost 0, duplicate 0`, and with 1 when anything was lost or doubled.
 //! `SEED` repeats the random moments of an earlier run; `BATCHES_PER_SECOND` is each sender's rate in batches of fifty lines (20).
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -24,6 +25,6 @@ fn main() -> anyhow::Result<ExitCode> {
     };
     eprintln!("{} kills, seed {}", chaos.kills, chaos.seed);
     let count = chaos.run()?;
-    println!("{count}");
+    writeln!(std::io::stdout(), "{count}")?;
     Ok(if (count.lost, count.duplicate) == (0, 0) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

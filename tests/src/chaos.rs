@@ -18,7 +18,7 @@ use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{Api, Edge, Role, Server, Setup, wait_for};
+use crate::{Api, Edge, Role, Server, Setup};
 
 const SITES: &str = "chaos-edge,Edge,agency-a,dc1,\nchaos-plain,Loopback,agency-b,dc1,::1/128 127.0.0.1/32\n";
 /// What each sender's lines have as a word of their own, and whether its lines may be stored again when they were sent again.
@@ -84,12 +84,15 @@ impl Lines {
             self.times.push(0);
             self.acknowledged.push(false);
         }
-        for number in &numbers {
+        numbers
+    }
+
+    fn sent(&mut self, numbers: &[usize]) {
+        for number in numbers {
             if let Some(times) = self.times.get_mut(*number) {
                 *times += 1;
             }
         }
-        numbers
     }
 
     fn acknowledge(&mut self, number: usize) {
@@ -116,6 +119,14 @@ impl Lines {
     }
 }
 
+/// What became of a batch.
+enum Outcome {
+    /// No connection, so that nothing can have arrived.
+    NobodyThere,
+    /// It was sent, at least in part; these lines of it were acknowledged.
+    Sent(Vec<usize>),
+}
+
 /// What the senders share.
 struct Load {
     /// No new lines are wanted; what is open is still sent.
@@ -126,24 +137,23 @@ struct Load {
 }
 
 impl Load {
-    /// Sends batches by `send` until the load is over and nothing is open; `send` says which it knows to be stored.
-    fn run(&self, mut send: impl FnMut(&[usize]) -> anyhow::Result<Vec<usize>>) -> anyhow::Result<Lines> {
+    /// Sends batches by `send` until the load is over and nothing is open.
+    fn run(&self, mut send: impl FnMut(&[usize]) -> anyhow::Result<Outcome>) -> anyhow::Result<Lines> {
         let mut lines = Lines::default();
-        let mut failed_since_success = 0_u32;
+        let mut unanswered = 0_u32;
         while !self.is_over.load(Ordering::Relaxed) || lines.is_open() {
             let numbers = lines.next(!self.is_over.load(Ordering::Relaxed));
-            match send(&numbers) {
-                Ok(stored) => {
-                    failed_since_success = 0;
-                    self.acknowledged.fetch_add(stored.len() as u64, Ordering::Relaxed);
-                    stored.into_iter().for_each(|number| lines.acknowledge(number));
+            let stored = match send(&numbers)? {
+                Outcome::NobodyThere => Vec::new(),
+                Outcome::Sent(stored) => {
+                    lines.sent(&numbers);
+                    stored
                 }
-                Err(error) => {
-                    failed_since_success += 1;
-                    anyhow::ensure!(failed_since_success < 3_000, "nothing was taken for minutes: {error:#}");
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-            }
+            };
+            unanswered = if stored.is_empty() { unanswered + 1 } else { 0 };
+            anyhow::ensure!(unanswered < 3_000, "nothing was taken for minutes");
+            self.acknowledged.fetch_add(stored.len() as u64, Ordering::Relaxed);
+            stored.into_iter().for_each(|number| lines.acknowledge(number));
             std::thread::sleep(self.pause);
         }
         Ok(lines)
@@ -167,45 +177,54 @@ impl Relp {
     }
 
     /// One window; what was answered before the connection was cut counts, the rest is an open line.
-    fn send(&mut self, numbers: &[usize]) -> anyhow::Result<Vec<usize>> {
-        let (mut reader, first) = match self.session.take() {
-            Some(session) => session,
-            None => (Self::open(self.port)?, 2),
+    fn send(&mut self, numbers: &[usize]) -> anyhow::Result<Outcome> {
+        let session = self.session.take();
+        let Some((mut reader, first)) = session.or_else(|| Some((Self::open(self.port).ok()?, 2))) else {
+            return Ok(Outcome::NobodyThere);
         };
         let mut window = Vec::new();
         for (transaction, number) in (first..).zip(numbers) {
             let text = format!("<38>chaos[1]: chaosrelp line {number}");
             writeln!(window, "{transaction} syslog {} {text}", text.len())?;
         }
-        reader.get_mut().write_all(&window)?;
         let mut stored = Vec::new();
+        if reader.get_mut().write_all(&window).is_err() {
+            return Ok(Outcome::Sent(stored));
+        }
         for (transaction, number) in (first..).zip(numbers) {
             let mut answer = String::new();
             match reader.read_line(&mut answer) {
                 Ok(1..) if answer.ends_with('\n') => {}
-                _ => return Ok(stored),
+                _ => return Ok(Outcome::Sent(stored)),
             }
             anyhow::ensure!(answer.trim_end() == format!("{transaction} rsp 6 200 OK"), "answered `{answer}`");
             stored.push(*number);
         }
         self.session = Some((reader, first + numbers.len() as u64));
-        Ok(stored)
+        Ok(Outcome::Sent(stored))
     }
 }
 
 /// One `_bulk` request; the items that were stored now or before.
-fn bulk(api: &Api, numbers: &[usize]) -> anyhow::Result<Vec<usize>> {
+fn bulk(api: &Api, numbers: &[usize]) -> anyhow::Result<Outcome> {
     let mut body = String::new();
     for number in numbers {
         body += &format!("{}\n", json!({ "create": { "_index": "chaos", "_id": format!("chaos-{number}") } }));
         body += &format!("{}\n", json!({ "message": format!("chaosbulk line {number}") }));
     }
     let request = api.request(Method::POST, "/_bulk").header("content-type", "application/x-ndjson");
-    let answer = request.timeout(PATIENCE).body(body).send()?.error_for_status()?;
-    let answer: Value = answer.json()?;
+    let answer = match request.timeout(PATIENCE).body(body).send() {
+        Err(error) if error.is_connect() => return Ok(Outcome::NobodyThere),
+        // Cut in the middle, or not ready yet.
+        Err(_) => return Ok(Outcome::Sent(Vec::new())),
+        Ok(answer) if answer.status() == 503 || answer.status() == 429 => return Ok(Outcome::Sent(Vec::new())),
+        Ok(answer) => answer.error_for_status()?,
+    };
+    let Ok(answer) = answer.json::<Value>() else { return Ok(Outcome::Sent(Vec::new())) };
     let items = answer.get("items").and_then(Value::as_array).context("items")?;
     let is_stored = |item: &Value| matches!(item.pointer("/create/status").and_then(Value::as_u64), Some(201 | 409));
-    Ok(numbers.iter().zip(items).filter(|(_, item)| is_stored(item)).map(|(number, _)| *number).collect())
+    let stored = numbers.iter().zip(items).filter(|(_, item)| is_stored(item));
+    Ok(Outcome::Sent(stored.map(|(number, _)| *number).collect()))
 }
 
 /// A real edge that is fed over TCP, asked what it has stored, and now and then killed itself.
@@ -216,7 +235,7 @@ struct Fed<'a> {
 }
 
 impl Fed<'_> {
-    fn send(&mut self, numbers: &[usize]) -> anyhow::Result<Vec<usize>> {
+    fn send(&mut self, numbers: &[usize]) -> anyhow::Result<Outcome> {
         self.edge.send(numbers.iter().map(|number| format!("<14>chaos[1]: chaosedge line {number}")))?;
         self.since_start += numbers.len() as u64;
         self.edge.wait_received(self.since_start)?;
@@ -226,7 +245,7 @@ impl Fed<'_> {
             self.edge.start()?;
             self.since_start = 0;
         }
-        Ok(numbers.to_vec())
+        Ok(Outcome::Sent(numbers.to_vec()))
     }
 }
 
@@ -332,36 +351,42 @@ impl Chaos {
             };
             Ok([ended(relp)?, ended(bulk)?, ended(edge)?])
         })?;
-        let api = Api::new(https, server.roots(), Some(lead))?;
-        let count = search(&api, &sent)?;
         drop(edge);
-        anyhow::ensure!(server.stop()? == 0, "the server did not stop cleanly");
+        let api = Api::new(https, server.roots(), Some(lead))?;
+        let end = search(&api, &sent).and_then(|count| {
+            let code = server.stop()?;
+            anyhow::ensure!(code == 0, "the server did not stop cleanly: {code}");
+            Ok(count)
+        });
+        let count = end.with_context(|| server.log())?;
         server.cli(&["ledger", "verify"])?;
         Ok(count)
     }
 }
 
-/// Looks for every line; waits for what is not searchable yet.
+/// Looks for every line; waits two minutes for what is not searchable yet. What is lost is a result, not an error.
 fn search(api: &Api, sent: &[Lines; 3]) -> anyhow::Result<Count> {
-    let mut last = Count::default();
-    let whole = wait_for("every acknowledged line", 120, || {
-        let mut sum = Count::default();
-        for (lines, (word, may_repeat)) in sent.iter().zip(SENDERS) {
-            let part = lines.count(&found(api, word)?, may_repeat);
-            eprintln!("{word}: {part}");
-            sum.sent += part.sent;
-            sum.resent += part.resent;
-            sum.acknowledged += part.acknowledged;
-            sum.found += part.found;
-            sum.lost += part.lost;
-            sum.duplicate += part.duplicate;
+    for _ in 0..60 {
+        let count = count(api, sent)?;
+        if count.lost == 0 {
+            return Ok(count);
         }
-        last = sum;
-        if sum.lost > 0 {
-            std::thread::sleep(Duration::from_secs(2));
-        }
-        Ok((sum.lost == 0).then_some(sum))
-    });
-    // What is lost is a result, not an error: the caller prints it.
-    Ok(whole.unwrap_or(last))
+        std::thread::sleep(Duration::from_secs(2));
+    }
+    count(api, sent)
+}
+
+fn count(api: &Api, sent: &[Lines; 3]) -> anyhow::Result<Count> {
+    let mut sum = Count::default();
+    for (lines, (word, may_repeat)) in sent.iter().zip(SENDERS) {
+        let part = lines.count(&found(api, word)?, may_repeat);
+        eprintln!("{word}: {part}");
+        sum.sent += part.sent;
+        sum.resent += part.resent;
+        sum.acknowledged += part.acknowledged;
+        sum.found += part.found;
+        sum.lost += part.lost;
+        sum.duplicate += part.duplicate;
+    }
+    Ok(sum)
 }
