@@ -351,9 +351,10 @@ impl Chaos {
             };
             Ok([ended(relp)?, ended(bulk)?, ended(edge)?])
         })?;
-        drop(edge);
         let api = Api::new(https, server.roots(), Some(lead))?;
+        // The edge runs on: what its own spool acknowledged may still be on its way.
         let end = search(&api, &sent).and_then(|count| {
+            edge.kill()?;
             let code = server.stop()?;
             anyhow::ensure!(code == 0, "the server did not stop cleanly: {code}");
             Ok(count)
