@@ -108,6 +108,11 @@ impl RuleSet {
         self.engine.warm(&self.rules, &old.engine);
     }
 
+    /// Prepares for the kinds of Windows events that its rules ask for.
+    pub fn warm_windows(&self) {
+        self.engine.warm_windows(&self.rules);
+    }
+
     /// The field names that its rules ask for.
     pub(crate) fn names(&self) -> &Names {
         &self.names

@@ -22,12 +22,29 @@ pub(super) fn sources<'e>(event: &Event, bump: &'e Bump) -> BumpVec<'e, Source<'
     let service = service(channel);
     let id = ["EventID", "winlog.event_id", "event.code"].iter().find_map(|name| event.get(name)).and_then(number);
     let event_type = text("EventType", "winlog.event_data.EventType").unwrap_or_default();
-    let category = category(service, id.unwrap_or(-1), event_type);
+    set(product, service, category(service, id.unwrap_or(-1), event_type), bump)
+}
+
+fn set<'e>(product: &'e str, service: &'e str, category: &'e str, bump: &'e Bump) -> BumpVec<'e, Source<'e>> {
     let mut set = bump_vec![in bump; Source::new(product, category, service)];
     if category.starts_with("registry_") {
         set.push(Source::new(product, "registry_event", service));
     }
     set
+}
+
+/// Every set that events of the services with categories can have; some come more than once.
+pub(super) fn every(bump: &Bump) -> Vec<BumpVec<'_, Source<'_>>> {
+    let sysmon = (0..=255).flat_map(|id| ["", "CreateKey"].map(|event_type| ("sysmon", id, event_type)));
+    let others = [("security", 4688), ("powershell", 4104), ("powershell", 4103)];
+    let classic = [400, 600, 800].map(|id| ("powershell-classic", id));
+    let others = others.into_iter().chain(classic).map(|(service, id)| (service, id, ""));
+    let windows = sysmon.clone().chain(others).map(|(service, id, kind)| ("windows", service, id, kind));
+    let linux = sysmon.map(|(service, id, kind)| ("linux", service, id, kind));
+    windows
+        .chain(linux)
+        .map(|(product, service, id, kind)| set(product, service, category(service, id, kind), bump))
+        .collect()
 }
 
 fn lower<'e>(text: &str, bump: &'e Bump) -> &'e str {

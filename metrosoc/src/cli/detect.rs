@@ -73,6 +73,9 @@ fn is_yaml_or_folder(path: &Path) -> bool {
 /// Records that one worker takes at a time.
 const BATCH_RECORDS: usize = 256;
 
+/// Events of a batch that are decoded before they are matched: what one decoder writes is still near the processor then.
+const DECODED_TOGETHER: usize = 16;
+
 struct Batch {
     number: u64,
     file: Arc<str>,
@@ -121,6 +124,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         arguments.rules.iter().cloned().map(RuleSource::Path).collect()
     };
     let book = Arc::new(Rulebook::load(&sources, &dialect(&arguments.pipelines)?));
+    book.rules().warm_windows();
     let load = started.elapsed();
     for rejected in book.rejected() {
         eprint_line(&format!("metrosoc: rejected {rejected}"));
@@ -219,14 +223,16 @@ fn work(batches: &Mutex<Receiver<Batch>>, to_printer: SyncSender<Outcome>, pipel
             Err(_) => return,
         };
         let Ok(batch) = batch else { return };
-        let start = cpu_of_thread();
-        let count = parse(batch.records, &origin, pipeline, &mut events);
-        let parsed = cpu_of_thread();
-        let events = events.get(..count).unwrap_or_default();
-        let mut outcome = matched(events, book, &mut scratch);
-        (outcome.number, outcome.file, outcome.first) = (batch.number, batch.file, batch.first);
-        outcome.totals.parse = parsed.saturating_sub(start);
-        outcome.totals.matching = cpu_of_thread().saturating_sub(parsed);
+        let mut outcome = Outcome { number: batch.number, file: batch.file, first: batch.first, ..Outcome::default() };
+        let mut records = batch.records.into_iter();
+        while records.len() > 0 {
+            let start = cpu_of_thread();
+            let count = parse(records.by_ref().take(DECODED_TOGETHER), &origin, pipeline, &mut events);
+            let parsed = cpu_of_thread();
+            outcome.match_more(events.get(..count).unwrap_or_default(), book, &mut scratch);
+            outcome.totals.parse += parsed.saturating_sub(start);
+            outcome.totals.matching += cpu_of_thread().saturating_sub(parsed);
+        }
         if to_printer.send(outcome).is_err() {
             return;
         }
@@ -234,13 +240,17 @@ fn work(batches: &Mutex<Receiver<Batch>>, to_printer: SyncSender<Outcome>, pipel
 }
 
 /// Decodes into events that are used again and again; says how many there are.
-fn parse(records: Vec<FileRecord>, origin: &Arc<Origin>, pipeline: &Pipeline, events: &mut Vec<Event>) -> usize {
+fn parse(
+    records: impl Iterator<Item = FileRecord>,
+    origin: &Arc<Origin>,
+    pipeline: &Pipeline,
+    events: &mut Vec<Event>,
+) -> usize {
     let now = SystemClock.now();
-    let count = records.len();
-    if events.len() < count {
-        events.resize_with(count, Event::new);
-    }
-    for (record, event) in records.into_iter().zip(events.iter_mut()) {
+    events.resize_with(DECODED_TOGETHER, Event::new);
+    let mut count = 0;
+    for (record, event) in records.zip(events.iter_mut()) {
+        count += 1;
         let mut raw = Record::new(Arc::clone(origin), now, record.bytes);
         raw.format = Some(record.format);
         raw.truncated = record.truncated;
@@ -249,25 +259,25 @@ fn parse(records: Vec<FileRecord>, origin: &Arc<Origin>, pipeline: &Pipeline, ev
     count
 }
 
-/// What the rules say, correlations left for later: those need every event in order.
-fn matched(events: &[Event], book: &Rulebook, scratch: &mut Scratch) -> Outcome {
-    let mut outcome = Outcome::default();
-    outcome.totals.events = events.len() as u64;
-    for (at, event) in (0..).zip(events) {
-        let mut wanted = Vec::new();
-        for found in book.rules().evaluate(event, scratch) {
-            if book.plan().wants(found.number) {
-                wanted.push(found.number);
+impl Outcome {
+    /// Adds what the rules say of the next events, correlations left for later: those need every event in order.
+    fn match_more(&mut self, events: &[Event], book: &Rulebook, scratch: &mut Scratch) {
+        for (at, event) in (self.totals.events..).zip(events) {
+            let mut wanted = Vec::new();
+            for found in book.rules().evaluate(event, scratch) {
+                if book.plan().wants(found.number) {
+                    wanted.push(found.number);
+                }
+                if !book.plan().is_silent(found.number) {
+                    self.found.push((at, found.number, found.matched));
+                }
             }
-            if !book.plan().is_silent(found.number) {
-                outcome.found.push((at, found.number, found.matched));
+            if !wanted.is_empty() {
+                self.wanted.push((at, wanted, event.clone()));
             }
         }
-        if !wanted.is_empty() {
-            outcome.wanted.push((at, wanted, event.clone()));
-        }
+        self.totals.events += events.len() as u64;
     }
-    outcome
 }
 
 pub fn offline_origin() -> Origin {

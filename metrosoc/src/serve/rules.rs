@@ -86,6 +86,7 @@ pub fn load(config: &Config) -> anyhow::Result<LoadedRules> {
     let (sources, refused) = sources(config);
     let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
     let (book, contents) = Rulebook::load_with_contents(&sources, &dialect(&pipelines)?);
+    book.rules().warm_windows();
     for rejected in book.rejected() {
         tracing::warn!(path = rejected.path, reason = rejected.reason, "rule rejected");
     }

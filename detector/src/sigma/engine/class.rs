@@ -43,14 +43,38 @@ struct Lesson {
     hits: Vec<AtomicU32>,
     /// What earlier lessons counted.
     before: Rates,
+    /// How many rules an event woke in the lesson before.
+    woken_before: f64,
     /// Lessons that may follow.
     left: u8,
+}
+
+impl Lesson {
+    /// Counts an event; not exactly when several threads do.
+    fn count(&self) {
+        self.events.store(self.events.load(Ordering::Relaxed).saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn is_over(&self) -> bool {
+        self.events.load(Ordering::Relaxed) == u32::MAX
+    }
+
+    /// How many rules an event woke, each as often as its probes hit.
+    fn woken(&self, wakes: &[Box<[u32]>]) -> f64 {
+        let hits = self.hits.iter().map(|hits| f64::from(hits.load(Ordering::Relaxed)));
+        let woken: f64 = hits.zip(wakes).map(|(hits, rules)| hits * rules.len() as f64).sum();
+        woken / f64::from(self.events.load(Ordering::Relaxed).max(1))
+    }
 }
 
 /// Events of one lesson.
 const LESSON_EVENTS: u32 = 1_000;
 /// Lessons of one class.
 const LESSONS: u8 = 4;
+/// Rules that an event may wake without another lesson: asking them costs less than compiling again.
+const WOKEN_FEW: f64 = 0.5;
+/// What a lesson must leave of the rules that were woken before, at most, so that another one follows.
+const WORTHWHILE: f64 = 0.9;
 
 /// The probes of one field; each is a number in [`Class::wakes`].
 #[derive(Debug, Default)]
@@ -84,27 +108,33 @@ impl std::fmt::Debug for Parts {
 impl Class {
     /// Compiles the clauses of the rules with these numbers, ascending.
     pub(super) fn compile(rules: &[Rule], numbers: Vec<u32>) -> Self {
-        Self::with(rules, &numbers, Rates::default(), LESSONS)
+        Self::with(rules, &numbers, Rates::default(), LESSONS, f64::INFINITY)
     }
 
     /// Whether enough events were seen to choose the probes anew.
     pub(super) fn has_learnt(&self) -> bool {
-        self.lesson.as_ref().is_some_and(|lesson| lesson.events.load(Ordering::Relaxed) >= LESSON_EVENTS)
+        let seen = |lesson: &Lesson| lesson.events.load(Ordering::Relaxed) >= LESSON_EVENTS && !lesson.is_over();
+        self.lesson.as_ref().is_some_and(seen)
     }
 
-    /// Compiles the same rules with what was learnt.
-    pub(super) fn learnt(&self, rules: &[Rule], numbers: &[u32]) -> Self {
-        let Some(lesson) = &self.lesson else { return Self::with(rules, numbers, Rates::default(), 0) };
+    /// Compiles the same rules with what was learnt; `None`, and no more lessons, when that would not be worth its time.
+    pub(super) fn learnt(&self, rules: &[Rule], numbers: &[u32]) -> Option<Self> {
+        let lesson = self.lesson.as_ref()?;
+        let woken = lesson.woken(&self.wakes);
+        if woken <= WOKEN_FEW || woken > lesson.woken_before * WORTHWHILE {
+            lesson.events.store(u32::MAX, Ordering::Relaxed);
+            return None;
+        }
         let events = f64::from(lesson.events.load(Ordering::Relaxed).max(1));
         let mut rates = lesson.before.clone();
         for (watch, hits) in lesson.watches.iter().zip(&lesson.hits) {
             // What was never hit is rare, not impossible.
             rates.insert(watch.clone(), (f64::from(hits.load(Ordering::Relaxed)) + 0.1) / events);
         }
-        Self::with(rules, numbers, rates, lesson.left.saturating_sub(1))
+        Some(Self::with(rules, numbers, rates, lesson.left.saturating_sub(1), woken))
     }
 
-    fn with(rules: &[Rule], numbers: &[u32], rates: Rates, lessons: u8) -> Self {
+    fn with(rules: &[Rule], numbers: &[u32], rates: Rates, lessons: u8, woken_before: f64) -> Self {
         let mut builder = Builder::default();
         let mut always = Vec::new();
         for number in numbers {
@@ -123,7 +153,7 @@ impl Class {
             let hits = watches.iter().map(|_| AtomicU32::new(0)).collect();
             let watches = watches.into_iter().map(|(watch, _)| watch).collect();
             let events = AtomicU32::new(0);
-            class.lesson = Some(Lesson { events, watches, hits, before: rates, left: lessons });
+            class.lesson = Some(Lesson { events, watches, hits, before: rates, woken_before, left: lessons });
         }
         class
     }
@@ -137,11 +167,12 @@ impl Class {
     pub(super) fn wake(&self, view: &View<'_>, seen: &mut Seen, woken: &mut Vec<u32>) {
         seen.begin(self.numbers);
         woken.extend(self.always.iter().filter(|rule| seen.first(**rule)));
-        if let Some(lesson) = &self.lesson {
-            lesson.events.fetch_add(1, Ordering::Relaxed);
+        let lesson = self.lesson.as_ref().filter(|lesson| !lesson.is_over());
+        if let Some(lesson) = lesson {
+            lesson.count();
         }
         let mut hit = |probe: u32| {
-            if let Some(hits) = self.lesson.as_ref().and_then(|lesson| lesson.hits.get(probe as usize)) {
+            if let Some(hits) = lesson.and_then(|lesson| lesson.hits.get(probe as usize)) {
                 hits.fetch_add(1, Ordering::Relaxed);
             }
             let rules = self.wakes.get(probe as usize).map(AsRef::as_ref).unwrap_or_default();

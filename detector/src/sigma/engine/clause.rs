@@ -174,12 +174,17 @@ fn estimate(is_keyword: bool, probe: &Probe) -> f64 {
         Probe::Part(text) => 0.3 * rare(text.len(), 3) + 0.002,
     };
     let common = match probe {
-        Probe::Equal(text) | Probe::Start(text) | Probe::End(text) | Probe::Part(text) => is_common(text),
+        Probe::Equal(text) | Probe::Start(text) | Probe::End(text) | Probe::Part(text) => {
+            rate < COMMON_RATE && is_common(text)
+        }
         Probe::Present => false,
     };
-    let rate: f64 = if common { rate.max(0.05) } else { rate };
+    let rate: f64 = if common { COMMON_RATE } else { rate };
     if is_keyword { KEYWORD_COST + rate } else { rate }
 }
+
+/// The least that a probe for a common text is expected to hit.
+const COMMON_RATE: f64 = 0.05;
 
 /// Falls by half with every `half` bytes.
 fn rare(len: usize, half: u32) -> f64 {

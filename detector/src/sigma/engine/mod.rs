@@ -28,6 +28,7 @@ use super::logsource::{self, Source};
 use super::names::Names;
 use super::rule::Rule;
 use super::view::{Places, View};
+use super::windows;
 use class::Class;
 use routes::Routes;
 
@@ -148,6 +149,24 @@ impl Engine {
         }
     }
 
+    /// Compiles the classes of Windows events that rules ask for, so that the first of them wait for none. These are the
+    /// many rules, and their sets of log sources are known before; others are compiled when they are met.
+    pub(super) fn warm_windows(&self, rules: &[Rule]) {
+        let bump = bumpalo::Bump::new();
+        let mut sets = windows::every(&bump);
+        let names = self.routes.names().filter(|names| names[0].as_deref() == Some("windows"));
+        let services = names.filter_map(|[_, _, service]| service.as_deref());
+        sets.extend(services.map(|service| bumpalo::vec![in &bump; Source::new("windows", "", service)]));
+        let mut buckets = Vec::new();
+        for set in sets {
+            buckets.clear();
+            self.routes.buckets(&set, &bump, &mut buckets);
+            if !buckets.is_empty() {
+                self.class(rules, &buckets);
+            }
+        }
+    }
+
     /// How many classes there are by now.
     #[cfg(test)]
     fn met(&self) -> usize {
@@ -160,7 +179,8 @@ impl Engine {
         if !Arc::ptr_eq(&present, old) {
             return present;
         }
-        let class = Arc::new(old.learnt(rules, &self.routes.rules_of(buckets)));
+        let Some(class) = old.learnt(rules, &self.routes.rules_of(buckets)) else { return present };
+        let class = Arc::new(class);
         let mut classes = self.classes.write().unwrap_or_else(PoisonError::into_inner);
         match classes.get_mut(buckets) {
             Some(present) if Arc::ptr_eq(present, old) => *present = Arc::clone(&class),

@@ -65,6 +65,11 @@ impl Routes {
         numbers
     }
 
+    /// The log source of every bucket.
+    pub(super) fn names(&self) -> impl Iterator<Item = &[Option<String>; 3]> {
+        self.rules.iter().map(|bucket| &bucket.names)
+    }
+
     /// The log sources of `buckets`, for [`Routes::buckets_named`] of another rule set.
     pub(super) fn names_of(&self, buckets: &[u32]) -> Vec<[Option<String>; 3]> {
         buckets

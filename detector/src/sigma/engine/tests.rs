@@ -230,3 +230,42 @@ fn a_set_that_met_events_warms_the_next() {
     assert_eq!(new.evaluate(&event, &mut scratch)[0].rule.reference.title, "t2");
     assert_eq!(old.evaluate(&event, &mut scratch)[0].number, 2);
 }
+
+#[test]
+fn classes_of_windows_events_are_there_before_the_first() {
+    let rule = |source: &str| {
+        format!("title: t\nlogsource: {{product: windows, {source}}}\ndetection: {{s: {{A: b}}, condition: s}}\n")
+    };
+    let set = load(&["category: registry_set", "category: process_creation", "service: system"].map(rule));
+    set.warm_windows();
+    let met = set.engine.met();
+    let mut scratch = Scratch::default();
+    let events: [&[(&str, &str)]; 4] = [
+        &[("Channel", "Microsoft-Windows-Sysmon/Operational"), ("EventID", "13"), ("A", "b")],
+        &[("Channel", "Microsoft-Windows-Sysmon/Operational"), ("EventID", "1"), ("A", "b")],
+        &[("Channel", "Security"), ("EventID", "4688"), ("A", "b")],
+        &[("Channel", "System"), ("EventID", "7045"), ("A", "b")],
+    ];
+    for fields in events {
+        let mut event = Event::new();
+        fields.iter().for_each(|(name, value)| event.push(name, *value).unwrap());
+        assert_eq!(set.evaluate(&event, &mut scratch).len(), 1, "{fields:?}");
+    }
+    assert_eq!(set.engine.met(), met, "nothing was compiled for them");
+}
+
+#[test]
+fn lessons_end_when_they_are_not_worth_their_time() {
+    let rule = "title: t\nlogsource: {service: x}\ndetection: {s: {A: b, C|contains: often}, condition: s}\n";
+    let set = load(&[rule.to_owned()]);
+    let mut scratch = Scratch::default();
+    let mut event = Event::new();
+    event.push("event.dataset", "p.x").unwrap();
+    event.push("A", "b").unwrap();
+    event.push("C", "it is often so").unwrap();
+    // Every event wakes the rule whatever is watched: two lessons show it.
+    for _ in 0..5_000 {
+        assert_eq!(set.evaluate(&event, &mut scratch).len(), 1);
+    }
+    assert_eq!(set.engine.met(), 1);
+}
