@@ -5,6 +5,7 @@
 mod change;
 mod group;
 mod list;
+mod overdue;
 mod risk;
 mod row;
 
@@ -97,13 +98,14 @@ impl Alerts {
     }
 
     /// Takes findings that time gave, not an event: correlations whose window is over. The position stays. After a crash
-    /// they may be given again and then count once more in the same alert.
+    /// they may be given again; they are known by rule, group and the events that took part, and left out then.
     ///
     /// # Errors
     /// When the store refuses; then no alert has changed.
     pub async fn take_overdue(&self, findings: &[Finding]) -> Result<Vec<Trigger>, DetectorError> {
         let mut tx = self.store.begin().await?;
-        let triggers = self.store_in(&mut tx, findings.iter()).await?;
+        let new = overdue::new_ones(&mut tx, findings, self.clock.now()).await?;
+        let triggers = self.store_in(&mut tx, new.into_iter()).await?;
         tx.commit().await?;
         Ok(triggers)
     }

@@ -122,6 +122,24 @@ async fn a_replay_never_counts_twice() {
 }
 
 #[tokio::test]
+async fn what_time_gave_counts_once() {
+    everywhere(async |alerts: Alerts| {
+        let overdue = |related: &[u64], decided_at| Finding {
+            related: related.iter().copied().map(EventId).collect(),
+            ..finding(decided_at, "slow", "a", "192.0.2.1", 100)
+        };
+        assert_eq!(alerts.take_overdue(&[overdue(&[1, 2], 2), overdue(&[3, 4], 4)]).await.unwrap().len(), 1);
+        // Given again after a crash, decided at another moment, beside a new one.
+        let again = [overdue(&[1, 2], 9), overdue(&[5], 9)];
+        assert_eq!(alerts.take_overdue(&again).await.unwrap().len(), 1);
+        assert!(alerts.take_overdue(&again).await.unwrap().is_empty());
+        let page = alerts.list(&reader(), &AlertQuery::default()).await.unwrap();
+        assert_eq!(page.alerts.iter().map(|alert| alert.count).collect::<Vec<_>>(), [3]);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_closed_or_old_alert_takes_nothing_more() {
     everywhere(async |alerts: Alerts| {
         let alerts = alerts.with_window(Duration::from_secs(60));
