@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 
 use event::RuleId;
-use ring::digest::{Context, SHA256};
+use ring::digest::{Context, SHA256, digest};
 
 use crate::sigma::Rejected;
 use crate::sigma::documents::RuleDocument;
-use crate::sigma::rule::derived_id;
-use crate::sigma::yaml::Node;
+use crate::sigma::files::{self, RuleSource};
+use crate::sigma::rule::{derived_id, id_of_path};
+use crate::sigma::yaml::{self, Node};
 
-/// A rule, correlation or filter in force, as it is written. Rules that share an id are one.
+/// A rule, correlation, filter or pipeline in force, as it is written. Rules that share an id are one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// Its id.
@@ -62,9 +63,24 @@ pub(super) fn of(documents: Vec<RuleDocument>, rejected: &[Rejected]) -> Vec<Con
         digest.update(text.as_bytes());
         digest.update(inherits.as_bytes());
     }
-    let finish = |(content, digest): (Content, Context)| {
-        let digest = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Content { digest, ..content }
-    };
+    let finish =
+        |(content, digest): (Content, Context)| Content { digest: hexadecimal(digest.finish().as_ref()), ..content };
     found.into_values().map(finish).collect()
+}
+
+/// What pipelines say, file by file: a change of one changes what rules mean. Their ids are `pipeline:` and the path.
+pub fn of_pipelines(sources: &[RuleSource]) -> Vec<Content> {
+    let content = |file: files::RuleFile| {
+        let text = file.text.ok()?;
+        let id = id_of_path("pipeline:", &file.path, "").ok()?;
+        let name = |node: &Node| node.get("name").and_then(Node::scalar);
+        let title = yaml::documents(&text).iter().find_map(|document| name(document.node.as_ref().ok()?));
+        let digest = hexadecimal(digest(&SHA256, text.as_bytes()).as_ref());
+        Some(Content { id, title: title.unwrap_or_default(), path: file.path, modified: None, digest, text })
+    };
+    files::read(sources).into_iter().filter_map(content).collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -17,7 +17,7 @@ use event::RuleRef;
 use jiff::tz::TimeZone;
 
 pub use check::{CheckReport, Failure, check};
-pub use content::Content;
+pub use content::{Content, of_pipelines};
 pub use pick::{Asked, PickError, Picked};
 pub use stream::Stream;
 

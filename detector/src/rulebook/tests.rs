@@ -250,3 +250,13 @@ fn a_failing_test_is_told() {
     assert_eq!(failures, ["one must match and does not", "no_match 0 must not match and does"]);
     assert_eq!((report.rules, report.cases, report.untested.len(), report.rejected.len()), (2, 2, 1, 1));
 }
+
+#[test]
+fn a_pipeline_has_versions_as_rules_have() {
+    let source = |yaml: &str| RuleSource::Text { path: "ours/zeek names.yml".to_owned(), yaml: yaml.to_owned() };
+    let [one] = of_pipelines(&[source("name: Zeek\npriority: 10\n")]).try_into().unwrap();
+    assert_eq!((one.id.as_str(), one.title.as_str()), ("pipeline:ours_zeek_names.yml", "Zeek"));
+    let [other] = of_pipelines(&[source("name: Zeek\npriority: 20\n")]).try_into().unwrap();
+    assert_eq!(other.id, one.id);
+    assert_ne!(other.digest, one.digest);
+}

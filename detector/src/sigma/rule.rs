@@ -169,10 +169,15 @@ pub(crate) fn read_risk_score(document: &Node) -> Option<u8> {
 
 /// A rule without an id gets one from its path: the end of the path, which tells more than its start.
 pub(crate) fn derived_id(path: &str, line: usize) -> Result<RuleId, String> {
+    id_of_path("path:", path, &format!(":{line}"))
+}
+
+/// An id around the end of a path.
+pub(crate) fn id_of_path(before: &str, path: &str, behind: &str) -> Result<RuleId, String> {
     let safe: String =
         path.chars().map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' }).collect();
     let tail = safe.get(safe.len().saturating_sub(100)..).unwrap_or(&safe);
-    RuleId::new(format!("path:{tail}:{line}")).map_err(|error| error.to_string())
+    RuleId::new(format!("{before}{tail}{behind}")).map_err(|error| error.to_string())
 }
 
 fn read_logsource(document: &Node) -> Result<LogSource, String> {

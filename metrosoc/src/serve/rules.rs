@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use detector::pipelines::Pipelines;
-use detector::rulebook::{Content, Dialect, Rulebook, bundle};
+use detector::rulebook::{self, Content, Dialect, Rulebook, bundle};
 use detector::sigma::RuleSource;
 use keys::VerifierKey;
 use rust_embed::RustEmbed;
@@ -72,7 +72,7 @@ pub fn sources(config: &Config) -> (Vec<RuleSource>, Vec<String>) {
 pub struct LoadedRules {
     /// The rules.
     pub book: Rulebook,
-    /// What each of them says.
+    /// What each of them says, and each pipeline of the operator's.
     pub contents: Vec<Content>,
     /// Bundles that were refused, each with its reason.
     pub refused: Vec<String>,
@@ -85,7 +85,9 @@ pub struct LoadedRules {
 pub fn load(config: &Config) -> anyhow::Result<LoadedRules> {
     let (sources, refused) = sources(config);
     let pipelines: Vec<PathBuf> = config.rules.pipelines.iter().map(PathBuf::from).collect();
-    let (book, contents) = Rulebook::load_with_contents(&sources, &dialect(&pipelines)?);
+    let (book, mut contents) = Rulebook::load_with_contents(&sources, &dialect(&pipelines)?);
+    let pipelines: Vec<RuleSource> = pipelines.into_iter().map(RuleSource::Path).collect();
+    contents.extend(rulebook::of_pipelines(&pipelines));
     book.rules().warm_windows();
     for rejected in book.rejected() {
         tracing::warn!(path = rejected.path, reason = rejected.reason, "rule rejected");
