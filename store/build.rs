@@ -1,4 +1,4 @@
-//! Embeds the migrations: `migrations/NNNN_name.sql` becomes one line of a table; a new or changed file rebuilds.
+//! Embeds the migrations: `FOLDER/NNNN_name.sql` becomes one line of a table; a new or changed file rebuilds.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -6,13 +6,18 @@ use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};
 
-const FOLDER: &str = "migrations";
+/// Each folder is the tables of one kind of database.
+const FOLDERS: [&str; 2] = ["migrations", "vault_keys"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo::rerun-if-changed={FOLDER}");
+    FOLDERS.iter().try_for_each(|folder| embed(folder))
+}
+
+fn embed(folder: &str) -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed={folder}");
     let root = env::var("CARGO_MANIFEST_DIR")?;
     let mut found = BTreeMap::new();
-    for entry in fs::read_dir(Path::new(&root).join(FOLDER))? {
+    for entry in fs::read_dir(Path::new(&root).join(folder))? {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         // Editors leave files of their own.
@@ -21,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let (version, description) =
             parse(&name).ok_or_else(|| format!("migration `{name}` is not called NNNN_name.sql"))?;
-        println!("cargo::rerun-if-changed={FOLDER}/{name}");
+        println!("cargo::rerun-if-changed={folder}/{name}");
         if let Some((other, _)) = found.insert(version, (name.clone(), (description, path))) {
             return Err(format!("migrations `{other}` and `{name}` have the same number").into());
         }
@@ -31,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(table, "    ({version}, {description:?}, include_str!({path:?})),")?;
     }
     table.push(']');
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("migrations.rs"), table)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join(format!("{folder}.rs")), table)?;
     Ok(())
 }
 

@@ -34,8 +34,17 @@ pub enum SpoolError {
         source: keys::KeyError,
     },
     /// Bytes that this version cannot read.
-    #[error("spool: `{path}` is not a spool file of a version that this program knows", path = path.display())]
+    #[error(
+        "spool: `{path}` is not a spool file of a version that this program knows; start the program that wrote it, or move the file away",
+        path = path.display()
+    )]
     Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file whose bytes are not those that were written.
+    #[error("spool: `{path}` is damaged", path = path.display())]
+    Damaged {
         /// The file.
         path: PathBuf,
     },
@@ -189,6 +198,9 @@ pub enum SourceError {
         /// What the system said.
         source: io::Error,
     },
+    /// The spool does not say what it has of a log.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
 }
 
 /// A file given to import or to offline detection cannot be read, or not to its end.

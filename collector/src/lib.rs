@@ -8,6 +8,7 @@ pub mod decode;
 pub mod edge;
 mod error;
 pub mod file;
+pub mod health;
 pub mod join;
 mod leb;
 mod normalise;

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use crate::decode::auditd::joined;
 use crate::decode::memory::{Memory, Seen};
 use crate::decode::{self, Claim, Dates, Decoded, SourceFormats};
+use crate::health::Pulse;
 use crate::join::{Key, Part};
 use crate::{Record, normalise};
 
@@ -63,13 +64,33 @@ impl Default for PipelineSettings {
 #[derive(Debug)]
 pub struct Pipeline {
     settings: PipelineSettings,
-    memory: Memory,
+    memory: Arc<Memory>,
+}
+
+/// What the pipeline understood of each source, for who asks while it works. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Understanding(Arc<Memory>);
+
+impl Understanding {
+    /// Fills in what was not understood of each source, and how far its clock is off.
+    pub fn complete(&self, pulses: &mut [Pulse]) {
+        for pulse in pulses {
+            if let Some((undecoded, skew_ms)) = self.0.understanding(&pulse.source) {
+                (pulse.undecoded, pulse.skew_ms) = (undecoded, skew_ms);
+            }
+        }
+    }
+
+    /// What every source sent since the start: formats, and records that nothing understood.
+    pub fn sources(&self) -> Vec<SourceFormats> {
+        self.0.list()
+    }
 }
 
 impl Pipeline {
     /// A pipeline that has seen nothing yet. Install the metrics recorder before its first record.
     pub fn new(settings: PipelineSettings) -> Self {
-        Self { settings, memory: Memory::default() }
+        Self { settings, memory: Arc::default() }
     }
 
     /// Fills `event` with what `record` says; what it held before is gone. Never fails: what no decoder understands is
@@ -147,6 +168,11 @@ impl Pipeline {
     /// What every source sent since the start: formats, and records that nothing understood.
     pub fn sources(&self) -> Vec<SourceFormats> {
         self.memory.list()
+    }
+
+    /// The same for who asks from elsewhere.
+    pub fn understanding(&self) -> Understanding {
+        Understanding(Arc::clone(&self.memory))
     }
 
     fn fill(&self, record: &Record, seen: &Seen, event: &mut Event) -> Result<(), EventFull> {
@@ -228,6 +254,10 @@ impl Pipeline {
                 seen.absurd_time();
                 let text = claim.time.map_or_else(|| claim.text.chars().take(64).collect(), |time| time.to_string());
                 event.push("metrosoc.time.rejected", text.as_str())?;
+            }
+            // Also a time that is not believed says how far the clock is off.
+            if let Some(time) = claim.time {
+                seen.claimed(record.first_received(), time);
             }
         }
         if let (None, Some(forwarded)) = (event.claimed, &record.forwarded) {

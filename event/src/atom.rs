@@ -35,11 +35,12 @@ impl Atom {
             // Keywords are found in text as a whole.
             return masks.free_text().then_some(self);
         };
-        match masks.visibility(&field) {
+        match crate::visibility(masks, &field) {
             Visibility::Hidden => None,
             Visibility::Masked => {
                 let whole = self.value.as_deref().filter(|value| !value.ends_with(CUT));
-                let value = whole.and_then(|value| masks.show(&field, value)).map(|shown| shown.into_owned());
+                let value =
+                    whole.and_then(|value| crate::shown_text(masks, &field, value)).map(|shown| shown.into_owned());
                 Some(Self { pattern: None, value, ..self })
             }
             Visibility::Clear if self.refers() && !self.pattern_is_clear(masks) => {
@@ -55,7 +56,7 @@ impl Atom {
     }
 
     fn pattern_is_clear(&self, masks: &dyn Masks) -> bool {
-        self.pattern.as_deref().is_some_and(|field| masks.visibility(field) == Visibility::Clear)
+        self.pattern.as_deref().is_some_and(|field| crate::visibility(masks, field) == Visibility::Clear)
     }
 }
 
@@ -83,6 +84,10 @@ mod tests {
                 Visibility::Masked => Some(format!("***{}", &value[value.len() - 1..]).into()),
                 Visibility::Hidden => None,
             }
+        }
+
+        fn counts(&self) -> crate::Counts {
+            crate::Counts::exact()
         }
 
         fn free_text(&self) -> bool {

@@ -30,7 +30,7 @@ pub enum Role {
     Auditor,
     /// Data-protection officer.
     Dpo,
-    /// Runs the platform; sees events through the masks of tier 1, so that one person can run a small SOC.
+    /// Runs the platform; reads no data.
     Admin,
     /// A program.
     Machine,
@@ -94,11 +94,28 @@ pub enum Operation {
     Write,
     /// Add, remove and configure.
     Manage,
+    /// Look for: part of [`Operation::Read`] unless a policy line says otherwise.
+    Search,
+    /// Count and group: part of [`Operation::Read`] unless a policy line says otherwise.
+    Aggregate,
+    /// Turn a mask or a pseudonym back into the value.
+    Reveal,
+    /// Act on what was found: part of [`Operation::Manage`] unless a policy line says otherwise.
+    Respond,
 }
 
 impl Operation {
     /// Every operation.
-    pub const ALL: [Self; 4] = [Self::Read, Self::Export, Self::Write, Self::Manage];
+    pub const ALL: [Self; 8] = [
+        Self::Read,
+        Self::Export,
+        Self::Write,
+        Self::Manage,
+        Self::Search,
+        Self::Aggregate,
+        Self::Reveal,
+        Self::Respond,
+    ];
 
     /// As the policy file writes it.
     pub fn as_str(self) -> &'static str {
@@ -107,6 +124,10 @@ impl Operation {
             Self::Export => "export",
             Self::Write => "write",
             Self::Manage => "manage",
+            Self::Search => "search",
+            Self::Aggregate => "aggregate",
+            Self::Reveal => "reveal",
+            Self::Respond => "respond",
         }
     }
 }
@@ -137,11 +158,19 @@ pub enum Object {
     Ingest,
     /// The platform: configuration, backup, metrics.
     Platform,
+    /// Decisions and masking for other systems: to read is to ask what others may, to export to have records masked.
+    Decisions,
+    /// Access requests: to write is to ask, to manage is to decide.
+    Requests,
+    /// Reveals of personal values: to write is to ask, to manage is to decide or review, to respond is to break the glass.
+    Reveals,
+    /// What is held on the persons whom data is about: to find, export, restrict and destroy it.
+    Subjects,
 }
 
 impl Object {
     /// Every object.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::Events,
         Self::Alerts,
         Self::Rules,
@@ -153,6 +182,10 @@ impl Object {
         Self::Policy,
         Self::Ingest,
         Self::Platform,
+        Self::Decisions,
+        Self::Requests,
+        Self::Reveals,
+        Self::Subjects,
     ];
 
     /// As the policy file writes it.
@@ -169,6 +202,10 @@ impl Object {
             Self::Policy => "policy",
             Self::Ingest => "ingest",
             Self::Platform => "platform",
+            Self::Decisions => "decisions",
+            Self::Requests => "requests",
+            Self::Reveals => "reveals",
+            Self::Subjects => "subjects",
         }
     }
 }
@@ -233,8 +270,48 @@ pub trait Masks: Send + Sync + fmt::Debug {
     fn visibility(&self, field: &str) -> Visibility;
     /// The form of `value` that may be shown; `None` when the field is hidden.
     fn show<'v>(&self, field: &str, value: &'v str) -> Option<Cow<'v, str>>;
+    /// The same, for a value of a record about `person`, where forms keep the records of one person together.
+    fn show_about<'v>(&self, person: Option<&str>, field: &str, value: &'v str) -> Option<Cow<'v, str>> {
+        let _ = person;
+        self.show(field, value)
+    }
+    /// The fields that tell which person a record is about, the first that is there counts.
+    fn person_fields(&self) -> &[String] {
+        &[]
+    }
+    /// How counts may be seen. Whoever puts masks over masks hands this on.
+    fn counts(&self) -> Counts;
     /// Whether text as a whole (`message`, `event.original`, bare-word search) may be seen and searched.
     fn free_text(&self) -> bool;
+}
+
+/// Noise on counts: for the same cell always the same.
+pub trait Noise: Send + Sync + fmt::Debug {
+    /// What is added to the count of a cell.
+    fn of(&self, cell: &str) -> i64;
+}
+
+/// How counts and rows may be seen.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// Counts below this are withheld, and questions that differ by fewer events; 0 and 1 withhold nothing.
+    pub at_least: u64,
+    /// Whether single events may be seen beside counts.
+    pub rows: bool,
+    /// Noise on counts; questions that differ by too few events are answered then.
+    pub noise: Option<Arc<dyn Noise>>,
+}
+
+impl Counts {
+    /// Every count as it is, and every row.
+    pub fn exact() -> Self {
+        Self { at_least: 0, rows: true, noise: None }
+    }
+
+    /// Whether counts are shown as they are.
+    pub fn are_exact(&self) -> bool {
+        self.at_least <= 1 && self.noise.is_none()
+    }
 }
 
 /// Nothing is masked.
@@ -248,6 +325,10 @@ impl Masks for NoMasks {
 
     fn show<'v>(&self, _field: &str, value: &'v str) -> Option<Cow<'v, str>> {
         Some(Cow::Borrowed(value))
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::exact()
     }
 
     fn free_text(&self) -> bool {
@@ -278,12 +359,17 @@ pub struct Grant {
 
 /// Proof that the guard said yes. Private fields, one constructor, no way to widen it.
 #[derive(Debug, Clone)]
-pub struct Permit(Arc<Grant>);
+pub struct Permit(Arc<Grant>, Option<Arc<str>>, Option<Arc<BTreeSet<String>>>);
 
 impl Permit {
     /// Makes a permit of what the guard decided. Only the guard calls this.
     pub fn issue(grant: Grant) -> Self {
-        Self(Arc::new(grant))
+        Self(Arc::new(grant), None, None)
+    }
+
+    /// The same for a part of the events alone: those that `filter` finds, a query in the words of search.
+    pub fn issue_part(grant: Grant, filter: &str) -> Self {
+        Self(Arc::new(grant), Some(Arc::from(filter)), None)
     }
 
     /// Who asked.
@@ -296,8 +382,14 @@ impl Permit {
         &self.0.purpose
     }
 
-    /// Whether it allows `operation` on `object` at `now`. Every door checks this before it opens.
+    /// Whether it allows `operation` on `object` at `now`. Every door checks this before it opens. A permit for a part
+    /// of the events alone opens none of these doors.
     pub fn allows(&self, operation: Operation, object: Object, now: Timestamp) -> bool {
+        self.1.is_none() && self.allows_part(operation, object, now)
+    }
+
+    /// As [`Permit::allows`], for doors that show nothing but what [`Permit::filter`] finds.
+    pub fn allows_part(&self, operation: Operation, object: Object, now: Timestamp) -> bool {
         self.0.operation == operation && self.0.object == object && now <= self.0.not_after
     }
 
@@ -309,6 +401,25 @@ impl Permit {
     /// Over which part.
     pub fn scope(&self) -> &Scope {
         &self.0.scope
+    }
+
+    /// The query that finds the events it is for, within its scope; `None` is all of them.
+    pub fn filter(&self) -> Option<&str> {
+        self.1.as_deref()
+    }
+
+    /// The same without the events in which one of these tokens stands: those of persons whose data is not processed
+    /// further.
+    #[must_use]
+    pub fn withholding(self, tokens: Arc<BTreeSet<String>>) -> Self {
+        let tokens = Some(tokens).filter(|tokens| !tokens.is_empty());
+        Self(self.0, self.1, tokens)
+    }
+
+    /// The tokens whose events it does not reach, in ascending order; `None` when there are none. Every door to events
+    /// keeps to it.
+    pub fn withheld(&self) -> Option<&BTreeSet<String>> {
+        self.2.as_deref()
     }
 
     /// Through which masks.

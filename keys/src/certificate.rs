@@ -6,12 +6,13 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
+use crate::wiped::Wiped;
 use crate::{KeyError, Sealer, Secret};
 
 /// A P-256 private key; signs certificates through `rcgen` and serves TLS through `rustls`.
 pub struct CertificateKey {
     pkcs8: Secret<Vec<u8>>,
-    pair: EcdsaKeyPair,
+    pair: Wiped<EcdsaKeyPair>,
 }
 
 impl CertificateKey {
@@ -72,7 +73,7 @@ impl CertificateKey {
         let pkcs8 = Secret::new(pkcs8);
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.expose(), &SystemRandom::new())
             .map_err(|_| KeyError::Crypto { what: "reading a certificate key" })?;
-        Ok(Self { pkcs8, pair })
+        Ok(Self { pkcs8, pair: Wiped::new(pair) })
     }
 }
 

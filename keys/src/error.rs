@@ -75,6 +75,33 @@ pub enum KeyError {
         /// Where the check value should be.
         path: PathBuf,
     },
+    /// The ring that everything is sealed under is gone.
+    #[error("ring of keys `{path}` is missing beside the check value; restore it from a backup of the data directory")]
+    RingMissing {
+        /// Where the ring should be.
+        path: PathBuf,
+    },
+    /// The master key can only be replaced by somebody else.
+    #[error(
+        "master key `{path}` is handed over by systemd and cannot be replaced from here; stop the server, make it a file \
+         (`keys.file`), rotate, and make the new file the credential"
+    )]
+    Fixed {
+        /// The credential.
+        path: PathBuf,
+    },
+    /// Another rotation of the same keys is not at its end.
+    #[error("the {kind} keys are being rotated already; `metrosoc keys status` says how far it is")]
+    Underway {
+        /// Which keys.
+        kind: &'static str,
+    },
+    /// Something is still sealed under what was to be destroyed.
+    #[error("`{path}` is still sealed under older keys, which therefore stay")]
+    StillSealed {
+        /// What.
+        path: PathBuf,
+    },
     /// The passphrase does not unwrap the master key.
     #[error("passphrase does not open key file `{path}`, or the file is damaged")]
     WrongPassphrase {

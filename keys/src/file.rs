@@ -23,6 +23,27 @@ pub(crate) fn create(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
     written.map_err(KeyError::file(path))
 }
 
+/// Replaces a file, or makes it, with mode 0600: after a stop at any moment either the old or the new one is there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+    let temporary = beside(path);
+    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // Nothing to say: the temporary file may never have come to be.
+        let _ = fs::remove_file(&temporary);
+    }
+    written.and_then(|()| File::open(parent(path))?.sync_all()).map_err(KeyError::file(path))
+}
+
+/// Puts `next` in the place of `path` and overwrites what was there, as far as the disk lets that be done.
+pub(crate) fn supersede(path: &Path, next: &Path) -> Result<(), KeyError> {
+    let before = OpenOptions::new().write(true).open(path);
+    fs::rename(next, path).and_then(|()| File::open(parent(path))?.sync_all()).map_err(KeyError::file(path))?;
+    let mut before = before.map_err(KeyError::file(path))?;
+    let length = before.metadata().map_err(KeyError::file(path))?.len().min(FILE_BYTES_MAX);
+    let zeros = vec![0; usize::try_from(length).unwrap_or_default()];
+    before.write_all(&zeros).and_then(|()| before.sync_all()).map_err(KeyError::file(path))
+}
+
 /// Reads a whole file that may not be longer than 64 KiB.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let mut bytes = Zeroizing::new(Vec::new());

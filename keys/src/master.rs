@@ -9,6 +9,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use crate::custody::{Custodian, MasterKey};
+use crate::seal::{Sealer, derive};
 use crate::{KeyError, Secret, file, passphrase, random};
 
 /// First word of a plain key file.
@@ -42,6 +44,92 @@ impl KeySource {
 
 /// The master key's bytes.
 pub(crate) type Master = Zeroizing<[u8; 32]>;
+
+/// A master key whose bytes are in this process.
+struct HeldKey {
+    bytes: Master,
+    mark: String,
+}
+
+impl HeldKey {
+    fn boxed(bytes: Master) -> Result<Box<dyn MasterKey>, KeyError> {
+        let mark = derive(&bytes, "mark", "master key")?;
+        let mark = hex::encode(mark.get(..8).unwrap_or_default());
+        Ok(Box::new(Self { bytes, mark }))
+    }
+}
+
+impl MasterKey for HeldKey {
+    fn mark(&self) -> &str {
+        &self.mark
+    }
+
+    fn wrap(&self, label: &'static str, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Sealer::derived(&self.bytes, label)?.seal(aad, plain)
+    }
+
+    fn unwrap(&self, label: &'static str, aad: &[u8], wrapped: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        Sealer::derived(&self.bytes, label)?.open(aad, wrapped).map(Zeroizing::new)
+    }
+
+    fn first_root(&self) -> Option<Zeroizing<[u8; 32]>> {
+        Some(self.bytes.clone())
+    }
+}
+
+impl KeySource {
+    /// Where the next key lies until it comes into force.
+    fn beside(&self) -> PathBuf {
+        let mut name = self.path().file_name().unwrap_or_default().to_owned();
+        name.push(".next");
+        self.path().with_file_name(name)
+    }
+
+    /// The same kind of source at another place.
+    fn at(&self, path: PathBuf) -> Self {
+        match self {
+            Self::File(_) => Self::File(path),
+            Self::Credential(_) => Self::Credential(path),
+            Self::Passphrase { passphrase, .. } => Self::Passphrase { file: path, passphrase: passphrase.clone() },
+        }
+    }
+}
+
+impl Custodian for KeySource {
+    fn place(&self) -> &Path {
+        self.path()
+    }
+
+    fn read(&self, data_dir: &Path) -> Result<Option<Box<dyn MasterKey>>, KeyError> {
+        read(self, data_dir)?.map(HeldKey::boxed).transpose()
+    }
+
+    fn create(&self) -> Result<Box<dyn MasterKey>, KeyError> {
+        HeldKey::boxed(create(self)?)
+    }
+
+    fn prepare(&self) -> Result<Box<dyn MasterKey>, KeyError> {
+        if let Self::Credential(path) = self {
+            return Err(KeyError::Fixed { path: path.clone() });
+        }
+        let next = self.at(self.beside());
+        match fs::remove_file(next.path()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(KeyError::file(next.path())(error)),
+            _ => HeldKey::boxed(create(&next)?),
+        }
+    }
+
+    fn prepared(&self, data_dir: &Path) -> Result<Option<Box<dyn MasterKey>>, KeyError> {
+        match self {
+            Self::Credential(_) => Ok(None),
+            _ => read(&self.at(self.beside()), data_dir)?.map(HeldKey::boxed).transpose(),
+        }
+    }
+
+    fn promote(&self) -> Result<(), KeyError> {
+        file::supersede(self.path(), &self.beside())
+    }
+}
 
 /// Reads the key; `None` when there is none yet.
 pub(crate) fn read(source: &KeySource, data_dir: &Path) -> Result<Option<Master>, KeyError> {

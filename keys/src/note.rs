@@ -9,6 +9,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use zeroize::Zeroizing;
 
+use crate::wiped::Wiped;
 use crate::{KeyError, Sealer, file};
 
 const NAME_CHARS_MAX: usize = 100;
@@ -16,14 +17,14 @@ const NAME_CHARS_MAX: usize = 100;
 /// Signs notes under a name; stored sealed, made at first use.
 pub struct NoteSigner {
     name: String,
-    pair: Ed25519KeyPair,
+    pair: Wiped<Ed25519KeyPair>,
 }
 
 impl NoteSigner {
     pub(crate) fn open(directory: &Path, sealer: &Sealer, name: &str) -> Result<Self, KeyError> {
         check_name(name)?;
         let path = directory.join(file_name(name));
-        let aad = [b"note signer ", name.as_bytes()].concat();
+        let aad = associated(name);
         let document = match file::read(&path) {
             Ok(sealed) => Zeroizing::new(sealer.open(&aad, &sealed).map_err(|_| KeyError::Malformed {
                 path: path.clone(),
@@ -40,8 +41,26 @@ impl NoteSigner {
         };
         let pair = Ed25519KeyPair::from_pkcs8(&document)
             .map_err(|_| KeyError::Malformed { path, reason: "it is not an Ed25519 key" })?;
-        Ok(Self { name: name.to_owned(), pair })
+        Ok(Self { name: name.to_owned(), pair: Wiped::new(pair) })
     }
+}
+
+/// Seals the key of a name anew when an older generation sealed it; gives whether it did.
+pub(crate) fn reseal(directory: &Path, sealer: &Sealer, name: &str) -> Result<bool, KeyError> {
+    let path = directory.join(file_name(name));
+    let sealed = file::read(&path)?;
+    let anew = sealer.reseal(&associated(name), &sealed).map_err(|_| KeyError::Malformed {
+        path: path.clone(),
+        reason: "it was changed, or sealed under another key or name",
+    })?;
+    match anew {
+        Some(anew) => file::replace(&path, &anew).map(|()| true),
+        None => Ok(false),
+    }
+}
+
+fn associated(name: &str) -> Vec<u8> {
+    [b"note signer ", name.as_bytes()].concat()
 }
 
 impl Signer for NoteSigner {
@@ -78,7 +97,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), KeyError> {
 }
 
 /// Names may hold slashes, file names may not.
-fn file_name(name: &str) -> String {
+pub(crate) fn file_name(name: &str) -> String {
     let hash = digest(&SHA256, name.as_bytes());
     format!("note-{}.sealed", hex::encode(hash.as_ref().get(..8).unwrap_or_default()))
 }

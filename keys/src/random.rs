@@ -13,7 +13,7 @@ pub(crate) fn key_bytes() -> Result<Zeroizing<[u8; 32]>, KeyError> {
 }
 
 /// Bytes for a nonce, a salt or a token, from the thread's cryptographic generator (no system call each time).
-pub(crate) fn bytes<const N: usize>() -> [u8; N] {
+pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0_u8; N];
     rand::Rng::fill_bytes(&mut rand::rng(), &mut bytes);
     bytes

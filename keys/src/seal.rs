@@ -1,22 +1,29 @@
 //! Sealing of bytes: AES-256-GCM under a derived key, bound to what the bytes are (the associated data).
 //!
-//! A sealed value is one version byte, a random 96-bit nonce, the ciphertext and a 128-bit tag. With random nonces a
-//! key must seal fewer than 2^32 values (NIST SP 800-38D, 8.3): whatever seals more than a few million of them takes
-//! a [`DataKey`] for each file, segment or row.
+//! A sealed value is one version byte, in version 2 the generation of the key (32 bits), a random 96-bit nonce, the
+//! ciphertext and a 128-bit tag. Version 1 names no generation: it is what data keys seal, and what was sealed before keys
+//! had generations. With random nonces a key must seal fewer than 2^32 values (NIST SP 800-38D, 8.3): whatever seals more
+//! than a few million of them takes a [`DataKey`] for each file, segment or row.
+
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use zeroize::Zeroizing;
 
+use crate::roots::{FIRST, Root};
+use crate::wiped::Wiped;
 use crate::{KeyError, random};
 
 const VERSION: u8 = 1;
+/// The version byte of what names its key's generation.
+const VERSION_NAMED: u8 = 2;
+const GENERATION_BYTES: usize = 4;
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
-const HEADER_BYTES: usize = 1 + NONCE_BYTES;
 
-/// By how many bytes a sealed value is longer than the plain one.
-pub const SEAL_OVERHEAD_BYTES: usize = HEADER_BYTES + TAG_BYTES;
+/// By how many bytes a sealed value is longer than the plain one at most.
+pub const SEAL_OVERHEAD_BYTES: usize = 1 + GENERATION_BYTES + NONCE_BYTES + TAG_BYTES;
 
 /// Associated data of a wrapped data key, so that no plain value passes as a key.
 const WRAP_DOMAIN: &[u8] = b"metrosoc data key\0";
@@ -46,17 +53,51 @@ pub(crate) fn derive(secret: &[u8; 32], purpose: &str, label: &str) -> Result<Ze
     Ok(derived)
 }
 
-/// Seals and opens bytes for one purpose, under a key derived from the master key and the purpose's label.
+/// A key and the generation it belongs to.
+struct Generation {
+    id: u32,
+    key: Arc<Wiped<LessSafeKey>>,
+}
+
+/// Seals and opens bytes for one purpose, under keys derived from the ring's roots and the purpose's label. Clones share
+/// their keys: when a new generation comes, all of them seal under it.
 #[derive(Clone)]
 pub struct Sealer {
     label: &'static str,
-    key: LessSafeKey,
+    /// The last one seals, all of them open.
+    keys: Arc<RwLock<Vec<Generation>>>,
 }
 
 impl Sealer {
-    pub(crate) fn derived(master: &[u8; 32], label: &'static str) -> Result<Self, KeyError> {
-        let key = derive(master, "seal", label)?;
-        Ok(Self { label, key: aead_key(&key)? })
+    /// A sealer of one key without a generation.
+    pub(crate) fn derived(secret: &[u8; 32], label: &'static str) -> Result<Self, KeyError> {
+        let sealer = Self { label, keys: Arc::default() };
+        sealer.push(FIRST, secret)?;
+        Ok(sealer)
+    }
+
+    /// A sealer of several generations, oldest first.
+    pub(crate) fn of<'r>(roots: impl Iterator<Item = &'r Root>, label: &'static str) -> Result<Self, KeyError> {
+        let sealer = Self { label, keys: Arc::default() };
+        for root in roots {
+            sealer.push(root.id, &root.secret)?;
+        }
+        Ok(sealer)
+    }
+
+    /// From now on every clone seals under this generation.
+    pub(crate) fn push(&self, id: u32, secret: &[u8; 32]) -> Result<(), KeyError> {
+        let derived = derive(secret, "seal", self.label)?;
+        let key = aead_key(&derived)?;
+        self.keys.write().unwrap_or_else(PoisonError::into_inner).push(Generation { id, key });
+        Ok(())
+    }
+
+    /// Forgets all generations but the newest.
+    pub(crate) fn retire(&self) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let older = keys.len().saturating_sub(1);
+        keys.drain(..older);
     }
 
     /// The purpose.
@@ -64,12 +105,22 @@ impl Sealer {
         self.label
     }
 
+    /// The generation that seals now.
+    pub fn generation(&self) -> u32 {
+        self.newest().map_or(FIRST, |(id, _)| id)
+    }
+
+    /// Whether these bytes were sealed under the generation that seals now.
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        named(sealed).is_some_and(|(id, _)| id == self.generation())
+    }
+
     /// Seals `plain`; only the same label and the same `aad` open it again.
     ///
     /// # Errors
     /// When the value is longer than AES-GCM takes (64 GiB).
     pub fn seal(&self, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-        seal(&self.key, SEAL_DOMAIN, aad, plain)
+        self.seal_in(SEAL_DOMAIN, aad, plain)
     }
 
     /// Opens what [`Sealer::seal`] made.
@@ -77,7 +128,19 @@ impl Sealer {
     /// # Errors
     /// [`KeyError::Unsealable`] when one bit differs, or key, label or `aad` are others.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
-        open(&self.key, SEAL_DOMAIN, aad, sealed)
+        self.open_in(SEAL_DOMAIN, aad, sealed)
+    }
+
+    /// Seals anew what an older generation sealed; `None` for what the newest did.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    pub fn reseal(&self, aad: &[u8], sealed: &[u8]) -> Result<Option<Vec<u8>>, KeyError> {
+        if self.is_current(sealed) {
+            return Ok(None);
+        }
+        let plain = Zeroizing::new(self.open(aad, sealed)?);
+        self.seal(aad, &plain).map(Some)
     }
 
     /// Makes a fresh random key and its wrapped form to be stored beside the data. Destroying every copy of the
@@ -87,7 +150,7 @@ impl Sealer {
     /// When the machine gives no random bytes.
     pub fn new_data_key(&self, aad: &[u8]) -> Result<(DataKey, Vec<u8>), KeyError> {
         let bytes = random::key_bytes()?;
-        let wrapped = seal(&self.key, WRAP_DOMAIN, aad, bytes.as_slice())?;
+        let wrapped = self.seal_in(WRAP_DOMAIN, aad, bytes.as_slice())?;
         Ok((DataKey { key: aead_key(&bytes)? }, wrapped))
     }
 
@@ -96,9 +159,42 @@ impl Sealer {
     /// # Errors
     /// [`KeyError::Unsealable`] as for [`Sealer::open`].
     pub fn unwrap_data_key(&self, aad: &[u8], wrapped: &[u8]) -> Result<DataKey, KeyError> {
-        let bytes = Zeroizing::new(open(&self.key, WRAP_DOMAIN, aad, wrapped)?);
+        let bytes = Zeroizing::new(self.open_in(WRAP_DOMAIN, aad, wrapped)?);
         let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyError::Unsealable)?;
         Ok(DataKey { key: aead_key(bytes)? })
+    }
+
+    /// Wraps a data key anew that an older generation wrapped; `None` for one that the newest did.
+    ///
+    /// # Errors
+    /// As [`Sealer::open`].
+    pub fn rewrap_data_key(&self, aad: &[u8], wrapped: &[u8]) -> Result<Option<Vec<u8>>, KeyError> {
+        if self.is_current(wrapped) {
+            return Ok(None);
+        }
+        let plain = Zeroizing::new(self.open_in(WRAP_DOMAIN, aad, wrapped)?);
+        self.seal_in(WRAP_DOMAIN, aad, &plain).map(Some)
+    }
+
+    fn newest(&self) -> Option<(u32, Arc<Wiped<LessSafeKey>>)> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.last().map(|newest| (newest.id, Arc::clone(&newest.key)))
+    }
+
+    fn of_generation(&self, id: u32) -> Option<Arc<Wiped<LessSafeKey>>> {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        keys.iter().rev().find(|one| one.id == id).map(|one| Arc::clone(&one.key))
+    }
+
+    fn seal_in(&self, domain: &[u8], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let (id, key) = self.newest().ok_or(KeyError::Crypto { what: "finding a key" })?;
+        seal(&key, &header(id), domain, aad, plain)
+    }
+
+    fn open_in(&self, domain: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let (id, rest) = named(sealed).ok_or(KeyError::Unsealable)?;
+        let key = self.of_generation(id).ok_or(KeyError::Unsealable)?;
+        open(&key, &header(id), domain, aad, rest)
     }
 }
 
@@ -111,7 +207,7 @@ impl std::fmt::Debug for Sealer {
 /// A random key for one file, segment or row; it lives in memory, its wrapped form lies beside the data.
 #[derive(Clone)]
 pub struct DataKey {
-    key: LessSafeKey,
+    key: Arc<Wiped<LessSafeKey>>,
 }
 
 impl DataKey {
@@ -120,7 +216,7 @@ impl DataKey {
     /// # Errors
     /// When the value is longer than AES-GCM takes (64 GiB).
     pub fn seal(&self, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
-        seal(&self.key, SEAL_DOMAIN, aad, plain)
+        seal(&self.key, &[VERSION], SEAL_DOMAIN, aad, plain)
     }
 
     /// Opens what [`DataKey::seal`] made.
@@ -128,7 +224,10 @@ impl DataKey {
     /// # Errors
     /// [`KeyError::Unsealable`] when one bit differs, or key or `aad` are others.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
-        open(&self.key, SEAL_DOMAIN, aad, sealed)
+        match sealed.split_first() {
+            Some((&VERSION, rest)) => open(&self.key, &[VERSION], SEAL_DOMAIN, aad, rest),
+            _ => Err(KeyError::Unsealable),
+        }
     }
 }
 
@@ -138,38 +237,56 @@ impl std::fmt::Debug for DataKey {
     }
 }
 
-fn aead_key(bytes: &[u8; 32]) -> Result<LessSafeKey, KeyError> {
+fn aead_key(bytes: &[u8; 32]) -> Result<Arc<Wiped<LessSafeKey>>, KeyError> {
     let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| KeyError::Crypto { what: "loading a key" })?;
-    Ok(LessSafeKey::new(key))
+    Ok(Arc::new(Wiped::new(LessSafeKey::new(key))))
 }
 
-fn associated(domain: &[u8], aad: &[u8]) -> Aad<Vec<u8>> {
-    Aad::from([&[VERSION], domain, aad].concat())
+/// What a sealed value of a generation begins with.
+fn header(id: u32) -> Vec<u8> {
+    if id == FIRST {
+        return vec![VERSION];
+    }
+    [&[VERSION_NAMED], id.to_be_bytes().as_slice()].concat()
 }
 
-fn seal(key: &LessSafeKey, domain: &[u8], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
+/// The generation that sealed, and what stands behind it.
+fn named(sealed: &[u8]) -> Option<(u32, &[u8])> {
+    match sealed.split_first()? {
+        (&VERSION, rest) => Some((FIRST, rest)),
+        (&VERSION_NAMED, rest) => {
+            let (id, rest) = rest.split_first_chunk::<GENERATION_BYTES>()?;
+            let id = u32::from_be_bytes(*id);
+            (id != FIRST).then_some((id, rest))
+        }
+        _ => None,
+    }
+}
+
+fn associated(header: &[u8], domain: &[u8], aad: &[u8]) -> Aad<Vec<u8>> {
+    Aad::from([header, domain, aad].concat())
+}
+
+fn seal(key: &LessSafeKey, header: &[u8], domain: &[u8], aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, KeyError> {
     let nonce: [u8; NONCE_BYTES] = random::bytes();
     let mut sealed = Vec::with_capacity(plain.len().saturating_add(SEAL_OVERHEAD_BYTES));
-    sealed.push(VERSION);
+    sealed.extend_from_slice(header);
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(plain);
-    let body = sealed.get_mut(HEADER_BYTES..).unwrap_or_default();
+    let body = sealed.get_mut(header.len().saturating_add(NONCE_BYTES)..).unwrap_or_default();
     let tag = key
-        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated(domain, aad), body)
+        .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), associated(header, domain, aad), body)
         .map_err(|_| KeyError::Crypto { what: "sealing" })?;
     sealed.extend_from_slice(tag.as_ref());
     Ok(sealed)
 }
 
-fn open(key: &LessSafeKey, domain: &[u8], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, KeyError> {
-    let (header, body) = sealed.split_first_chunk::<HEADER_BYTES>().ok_or(KeyError::Unsealable)?;
-    let [version, nonce @ ..] = *header;
-    if version != VERSION {
-        return Err(KeyError::Unsealable);
-    }
+/// Opens what stands behind the header.
+fn open(key: &LessSafeKey, header: &[u8], domain: &[u8], aad: &[u8], rest: &[u8]) -> Result<Vec<u8>, KeyError> {
+    let (nonce, body) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(KeyError::Unsealable)?;
     let mut plain = body.to_vec();
     let length = key
-        .open_in_place(Nonce::assume_unique_for_key(nonce), associated(domain, aad), &mut plain)
+        .open_in_place(Nonce::assume_unique_for_key(*nonce), associated(header, domain, aad), &mut plain)
         .map_err(|_| KeyError::Unsealable)?
         .len();
     plain.truncate(length);
@@ -189,7 +306,7 @@ mod tests {
     #[test]
     fn label_key_and_purpose_separate_values() {
         let sealed = sealer().seal(b"row 1", b"secret").unwrap();
-        assert_eq!(sealed.len(), 6 + SEAL_OVERHEAD_BYTES);
+        assert_eq!(sealed.len(), 6 + SEAL_OVERHEAD_BYTES - GENERATION_BYTES);
         assert_eq!(sealer().open(b"row 1", &sealed).unwrap(), b"secret");
         assert!(sealer().open(b"row 2", &sealed).is_err());
         assert!(Sealer::derived(&[7; 32], "test2").unwrap().open(b"row 1", &sealed).is_err());
@@ -208,6 +325,30 @@ mod tests {
         let value = sealer().seal(b"segment 1", &[1; 32]).unwrap();
         assert!(sealer().unwrap_data_key(b"segment 1", &value).is_err(), "a value is no wrapped key");
         assert_eq!(format!("{key:?} {:?}", sealer()), "DataKey(REDACTED) Sealer { label: \"test\", .. }");
+    }
+
+    #[test]
+    fn a_new_generation_seals_and_the_older_opens_until_it_is_retired() {
+        let (sealer, clone) = (sealer(), sealer());
+        let clone_of = sealer.clone();
+        let old = sealer.seal(b"row", b"secret").unwrap();
+        let (_, wrapped) = sealer.new_data_key(b"segment").unwrap();
+        assert!(sealer.is_current(&old) && sealer.reseal(b"row", &old).unwrap().is_none());
+        sealer.push(9, &[9; 32]).unwrap();
+        assert_eq!((sealer.generation(), clone_of.generation(), clone.generation()), (9, 9, FIRST));
+        assert!(!sealer.is_current(&old) && !sealer.is_current(&wrapped));
+        assert_eq!(clone_of.open(b"row", &old).unwrap(), b"secret");
+        let new = clone_of.reseal(b"row", &old).unwrap().unwrap();
+        assert_eq!(new.len(), 6 + SEAL_OVERHEAD_BYTES);
+        let rewrapped = sealer.rewrap_data_key(b"segment", &wrapped).unwrap().unwrap();
+        assert!(sealer.reseal(b"segment", &wrapped).is_err(), "a wrapped key is no value");
+        let mut renamed = new.clone();
+        renamed[4] ^= 1;
+        assert!(sealer.open(b"row", &renamed).is_err(), "the generation is bound to the seal");
+        sealer.retire();
+        assert_eq!(clone_of.open(b"row", &new).unwrap(), b"secret");
+        sealer.unwrap_data_key(b"segment", &rewrapped).unwrap();
+        assert!(clone_of.open(b"row", &old).is_err() && sealer.unwrap_data_key(b"segment", &wrapped).is_err());
     }
 
     proptest! {

@@ -15,6 +15,7 @@ use thiserror::Error;
 use zeroize::Zeroizing;
 
 use crate::note::check_name;
+use crate::wiped::Wiped;
 use crate::{KeyError, file, random};
 
 /// Algorithm byte of Ed25519 in a key id and in an encoded key.
@@ -97,7 +98,7 @@ impl fmt::Display for VerifierKey {
 /// `sumdb/note`).
 pub struct NoteKey {
     name: String,
-    pair: Ed25519KeyPair,
+    pair: Wiped<Ed25519KeyPair>,
 }
 
 impl NoteKey {
@@ -146,7 +147,7 @@ impl NoteKey {
     fn of(name: &str, seed: &[u8]) -> Result<Self, KeyError> {
         let pair =
             Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| KeyError::Crypto { what: "making a signing key" })?;
-        Ok(Self { name: name.to_owned(), pair })
+        Ok(Self { name: name.to_owned(), pair: Wiped::new(pair) })
     }
 
     /// Its public half, which others are given.

@@ -158,6 +158,25 @@ impl Ledger {
         self.ask(entry.into()).await
     }
 
+    /// Appends entries in their order, as [`Ledger::append`] each; they wait for the disk together.
+    ///
+    /// # Errors
+    /// The first refusal, once all are answered: those that were not refused are in the ledger.
+    pub async fn append_all(&self, entries: Vec<Entry>) -> Result<Vec<Receipt>, LedgerError> {
+        let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
+        let mut answers = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let (answer, answered) = oneshot::channel();
+            requests.send(Request::Append(entry.into(), answer)).await.map_err(|_| LedgerError::Closed)?;
+            answers.push(answered);
+        }
+        let mut receipts = Vec::with_capacity(answers.len());
+        for answered in answers {
+            receipts.push(answered.await.unwrap_or(Err(LedgerError::Closed)));
+        }
+        receipts.into_iter().collect()
+    }
+
     async fn ask(&self, asked: Asked) -> Result<Receipt, LedgerError> {
         let (answer, answered) = oneshot::channel();
         let requests = self.shared.requests.as_ref().ok_or(LedgerError::Closed)?;
@@ -235,6 +254,12 @@ impl Ledger {
     /// The newest checkpoint; `None` before the first entry. Its note is what others keep.
     pub fn checkpoint(&self) -> Option<SignedCheckpoint> {
         self.shared.head.read().unwrap_or_else(PoisonError::into_inner).signed.clone()
+    }
+
+    /// The newest checkpoint with the first entries of the segments that lead to it.
+    pub(crate) fn head(&self) -> (Option<SignedCheckpoint>, Vec<u64>) {
+        let head = self.shared.head.read().unwrap_or_else(PoisonError::into_inner);
+        (head.signed.clone(), head.segments.clone())
     }
 
     /// What was put right when the ledger was opened.

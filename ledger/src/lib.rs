@@ -29,6 +29,7 @@
 
 mod batch;
 mod beside;
+mod copy;
 mod destroy;
 mod disk;
 mod entry;

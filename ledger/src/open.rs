@@ -241,7 +241,7 @@ pub(crate) fn read_newest(ledger: &Path, key: &Key) -> Result<SignedCheckpoint, 
     Ok(signed)
 }
 
-fn padded(signed: &SignedCheckpoint) -> Vec<u8> {
+pub(crate) fn padded(signed: &SignedCheckpoint) -> Vec<u8> {
     let mut bytes = signed.note().into_bytes();
     bytes.resize(NEWEST_BYTES.max(bytes.len()), b'\n');
     bytes

@@ -1,5 +1,6 @@
 //! The ledger as a whole: what is appended is found, what is damaged is named, what fails heals.
 
+mod copies;
 mod damage;
 mod failure;
 mod lines;
@@ -147,4 +148,22 @@ fn copy(files: &[(String, Vec<u8>)]) -> TempDir {
         std::fs::write(path, bytes).unwrap();
     }
     directory
+}
+
+#[tokio::test]
+async fn entries_do_not_grow_older_when_the_clock_is_set_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = |text: &str| -> Arc<dyn Clock> { Arc::new(ManualClock::at(Timestamp::parse_rfc3339(text).unwrap())) };
+    let set = |clock| Ledger::open(directory.path(), TestSigner::seeded(1), clock).unwrap();
+    set(at("2026-11-03T12:00:00Z")).append(entry(0)).await.unwrap();
+    let ledger = set(at("2024-01-01T00:00:00Z"));
+    ledger.append(entry(1)).await.unwrap();
+    drop(ledger);
+    let ledger = set(at("2026-11-04T00:00:00Z"));
+    ledger.append(entry(2)).await.unwrap();
+    let times: Vec<_> = ledger.read(0..3).unwrap().iter().map(|entry| entry.time.to_string()).collect();
+    assert!(
+        times[0] == times[1] && times[1].starts_with("2026-11-03T12") && times[2].starts_with("2026-11-04"),
+        "{times:?}"
+    );
 }

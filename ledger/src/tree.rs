@@ -26,6 +26,11 @@ pub(crate) fn count(size: u64, level: u32) -> u64 {
     size.checked_shr(level * HEIGHTS_PER_LEVEL).unwrap_or(0)
 }
 
+/// Bytes of a level in a tree of `size` leaves.
+pub(crate) fn bytes(size: u64, level: u32) -> u64 {
+    count(size, level) * HASH_BYTES
+}
+
 /// Leaves that the stored tree has.
 pub(crate) fn stored(ledger: &Path) -> io::Result<u64> {
     Ok(std::fs::metadata(path(ledger, 0))?.len() / HASH_BYTES)

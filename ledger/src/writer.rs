@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use event::{Clock, Signer};
+use event::{Clock, Signer, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::destroy::DESTROY_ACTION;
@@ -69,6 +69,8 @@ pub(crate) struct Writer {
     mirror: Option<Mirror>,
     frontier: Frontier,
     previous: Hash,
+    /// Time of the last entry: a clock that is set back does not make entries older than those before them.
+    time: Option<Timestamp>,
     /// The log must be opened again before the next group.
     log_broken: bool,
     /// What was written beside the log for entries that are not durable must be taken back before the next group.
@@ -84,6 +86,7 @@ struct Staged {
     bytes: Vec<u8>,
     frontier: Frontier,
     previous: Hash,
+    time: Option<Timestamp>,
     hashes: Vec<(u32, Hash)>,
     /// Whether what lies beside the log goes to new segments from here on.
     closes: bool,
@@ -121,6 +124,7 @@ impl Writer {
             sides,
             mirror,
             previous: loaded.sealed.position.previous,
+            time: loaded.sealed.position.time,
             frontier: loaded.sealed.position.frontier,
             log_broken: false,
             sides_broken: false,
@@ -208,13 +212,15 @@ impl Writer {
     }
 
     fn stage(&self) -> Staged {
-        let (frontier, previous) = (self.frontier.clone(), self.previous);
-        Staged { bytes: Vec::new(), frontier, previous, hashes: Vec::new(), closes: false }
+        let (frontier, previous, time) = (self.frontier.clone(), self.previous, self.time);
+        Staged { bytes: Vec::new(), frontier, previous, time, hashes: Vec::new(), closes: false }
     }
 
     fn stage_entry(&self, staged: &mut Staged, entry: &Entry) -> Result<Receipt, LedgerError> {
         let index = staged.frontier.size();
-        let json = entry::render(entry, index, self.clock.now(), &staged.previous)?;
+        let now = self.clock.now();
+        let time = staged.time.map_or(now, |before| before.max(now));
+        let json = entry::render(entry, index, time, &staged.previous)?;
         let hash = leaf_hash(&json);
         write_entry(&mut staged.bytes, &hash, &json);
         let Staged { frontier, hashes, .. } = staged;
@@ -223,6 +229,7 @@ impl Writer {
             Ok::<_, LedgerError>(())
         })?;
         staged.previous = hash;
+        staged.time = Some(time);
         staged.closes |= entry.action == DESTROY_ACTION;
         Ok(Receipt { index })
     }
@@ -239,6 +246,7 @@ impl Writer {
         }
         self.frontier = staged.frontier;
         self.previous = staged.previous;
+        self.time = staged.time;
         for (level, hash) in &staged.hashes {
             self.tree.push(*level, hash);
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use keys::Secret;
 use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
@@ -13,6 +13,9 @@ use crate::exit::{Failure, Status};
 
 /// Name of the server's socket in the data directory.
 pub const SOCKET_NAME: &str = "metrosoc.sock";
+
+/// Longest line of an answer in lines.
+const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// Where and as whom to ask.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -40,11 +43,16 @@ impl Client {
     /// Prepares the connection; nothing is sent yet.
     ///
     /// # Errors
-    /// When the token or CA file cannot be read or is readable by others, or no server runs on this machine.
+    /// When the token or CA file cannot be read or is readable by others, the address is no `https://`, or no server
+    /// runs on this machine.
     pub fn new(arguments: &ServerArguments, data: &Path) -> anyhow::Result<Self> {
         let token = arguments.token_file.as_deref().map(read_token).transpose()?;
         let builder = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).no_proxy();
         let (builder, base) = match &arguments.server {
+            Some(url) if !url.starts_with("https://") => {
+                let message = format!("server `{url}` does not begin with `https://`: a token would travel in clear");
+                return Err(Failure::new(Status::Usage, message).into());
+            }
             Some(url) => (with_roots(builder, arguments.ca_file.as_deref())?, url.trim_end_matches('/').to_owned()),
             None => {
                 let socket = data.join(SOCKET_NAME);
@@ -125,17 +133,50 @@ pub async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> anyhow::Res
     serde_json::from_slice(bytes).context("the server's answer is not what this program expects; are they one version?")
 }
 
-fn unreachable_server(error: reqwest::Error) -> anyhow::Error {
+/// Sends a prepared request whose answer is a line of JSON for each step, and gives each to `each` as it comes.
+///
+/// # Errors
+/// [`Failure`] with the server's own words when it refuses.
+pub async fn lines<T: DeserializeOwned>(request: RequestBuilder, mut each: impl FnMut(T)) -> anyhow::Result<()> {
+    let mut response = request.send().await.map_err(unreachable_server)?;
+    let status = response.status();
+    if !status.is_success() {
+        let body = response.bytes().await.context("reading the answer")?;
+        return Err(refusal(status.as_u16(), &body).into());
+    }
+    let mut waiting = Vec::new();
+    while let Some(part) = response.chunk().await.context("reading the answer")? {
+        waiting.extend_from_slice(&part);
+        while let Some(end) = waiting.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = waiting.drain(..=end).collect();
+            each(
+                serde_json::from_slice(&line)
+                    .context("the server's answer is not what this program expects; are they one version?")?,
+            );
+        }
+        anyhow::ensure!(waiting.len() <= LINE_BYTES_MAX, "the server's answer has a line without end");
+    }
+    Ok(())
+}
+
+/// The failure of a request that got no answer.
+pub fn unreachable_server(error: reqwest::Error) -> anyhow::Error {
     let mut reason = error.to_string();
     let mut cause = std::error::Error::source(&error);
     while let Some(inner) = cause {
         reason = inner.to_string();
         cause = inner.source();
     }
-    Failure::new(Status::Unavailable, format!("the server does not answer: {reason}")).into()
+    let way_out = if reason.contains("UnknownIssuer") {
+        " (this machine does not know the authority of its certificate: `--ca-file FILE`, from `metrosoc pki roots`)"
+    } else {
+        ""
+    };
+    Failure::new(Status::Unavailable, format!("the server does not answer: {reason}{way_out}")).into()
 }
 
-fn refusal(status: u16, body: &[u8]) -> Failure {
+/// The failure of a request that the server refused, in its own words.
+pub fn refusal(status: u16, body: &[u8]) -> Failure {
     let problem: Value = serde_json::from_slice(body).unwrap_or(Value::Null);
     let detail = problem.get("detail").and_then(Value::as_str).unwrap_or("the server gave no reason").to_owned();
     let because: Vec<&str> =
@@ -155,7 +196,8 @@ fn read_token(path: &Path) -> anyhow::Result<Secret<String>> {
     use std::os::unix::fs::MetadataExt as _;
     let about = std::fs::metadata(path).with_context(|| format!("token file `{}`", path.display()))?;
     if about.is_file() && about.mode() & 0o077 != 0 {
-        bail!("token file `{}` can be read by others; `chmod 600 {}`", path.display(), path.display());
+        let message = format!("token file `{}` can be read by others; `chmod 600 {}`", path.display(), path.display());
+        return Err(Failure::new(Status::Config, message).into());
     }
     let text = std::fs::read_to_string(path).with_context(|| format!("token file `{}`", path.display()))?;
     Ok(Secret::new(text.trim().to_owned()))
@@ -166,4 +208,33 @@ fn with_roots(builder: reqwest::ClientBuilder, file: Option<&Path>) -> anyhow::R
     let pem = std::fs::read(path).with_context(|| format!("CA file `{}`", path.display()))?;
     let roots = reqwest::Certificate::from_pem_bundle(&pem).with_context(|| format!("CA file `{}`", path.display()))?;
     Ok(builder.tls_certs_merge(roots))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::exit::status_of;
+
+    #[test]
+    fn what_would_give_a_token_away_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, "msk_x").unwrap();
+        let check = |mode: u32, server: &str, expected: Option<(Status, &str)>| {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let (token_file, server) = (Some(file.clone()), Some(server.to_owned()));
+            let found = Client::new(&ServerArguments { server, token_file, ca_file: None }, folder.path()).map(drop);
+            let found = found.map_err(|error| (status_of(&error), error.to_string())).err();
+            assert_eq!(found.as_ref().map(|(status, _)| *status), expected.map(|(status, _)| status), "{found:?}");
+            let words = expected.map(|(_, words)| words).unwrap_or_default();
+            assert!(found.is_none_or(|(_, text)| text.contains(words)), "{words}");
+        };
+        // A request needs the process's TLS provider, as `main` installs it; another test may have.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        check(0o600, "https://localhost:8443", None);
+        check(0o640, "https://localhost:8443", Some((Status::Config, "chmod 600")));
+        check(0o600, "http://localhost:8443", Some((Status::Usage, "`https://`")));
+    }
 }

@@ -64,10 +64,33 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// The code of any error: its own, or 65 for data that could not be read, or 70.
+/// The code of any error: its own, or 78 for a master key that cannot be used, 65 for data that could not be read, else
+/// 70.
 pub fn status_of(error: &anyhow::Error) -> Status {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.status;
     }
+    if error.chain().any(|cause| cause.is::<keys::KeyError>()) {
+        return Status::Config;
+    }
     if error.chain().any(|cause| cause.is::<std::io::Error>()) { Status::BadData } else { Status::Bug }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_know_their_code() {
+        let key = keys::KeyError::NotAFile { path: "/dev/null".into() };
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        for (error, expected) in [
+            (anyhow::Error::new(key).context("the master key"), 78),
+            (anyhow::Error::new(missing).context("`x.log`"), 65),
+            (Failure::new(Status::Denied, "no").into(), 77),
+            (anyhow::anyhow!("never"), 70),
+        ] {
+            assert_eq!(status_of(&error).code(), expected, "{error:#}");
+        }
+    }
 }

@@ -3,24 +3,28 @@
 #![expect(unreachable_pub, reason = "in a binary, `pub` tells which items a module offers to the others")]
 
 mod api;
+mod backup;
 mod cli;
 mod client;
 mod config;
+mod core_dumps;
 mod edge;
+mod erasure;
 mod exit;
+mod format;
+mod oidc;
 mod serve;
 mod telemetry;
+mod wording;
 
 use std::io::Write as _;
 use std::process::ExitCode;
-
-use clap::Parser as _;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = match cli::Arguments::try_parse() {
+    let arguments = match cli::parse() {
         Ok(arguments) => arguments,
         Err(error) => {
             // When the terminal is gone there is nobody to tell.
@@ -28,6 +32,10 @@ fn main() -> ExitCode {
             return if error.use_stderr() { exit::Status::Usage.code().into() } else { ExitCode::SUCCESS };
         }
     };
+    if let Err(error) = core_dumps::off() {
+        let _ = writeln!(std::io::stderr().lock(), "metrosoc: core dumps cannot be forbidden: {error}");
+        return exit::Status::Unavailable.code().into();
+    }
     // Fails only when a provider was installed before, which nothing does.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli::run(arguments) {

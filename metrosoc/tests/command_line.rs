@@ -19,7 +19,7 @@ fn check(arguments: &[&str], code: i32, says: &str) {
 fn every_command_of_the_contract_answers() {
     for command in [
         "serve", "detect", "rules", "import", "search", "user", "site", "pki", "policy", "request", "reveal", "shred",
-        "respond", "ledger", "backup", "restore", "config", "bench", "edge",
+        "respond", "ledger", "backup", "restore", "config", "bench", "edge", "export",
     ] {
         check(&[command, "--help"], 0, "Usage: metrosoc");
     }
@@ -28,8 +28,11 @@ fn every_command_of_the_contract_answers() {
 #[test]
 fn exit_codes_follow_sysexits() {
     check(&["nonsense"], 64, "unrecognized subcommand");
-    check(&["request", "list"], 69, "not built yet");
-    check(&["backup", "/tmp/x"], 69, "not built yet");
+    check(&["request", "list"], 69, "no server runs on");
+    check(&["reveal", "list"], 69, "no server runs on");
+    check(&["reveal", "ask", "--agency", "a", "--case", "c", "--reason", "r"], 64, "TOKEN");
+    check(&["reveal", "review", "1", "--finding", "x"], 64, "--justified");
+    check(&["backup", "/tmp/x"], 69, "is no data directory");
     check(&["search", "*"], 69, "no server runs on");
     check(&["detect", "/nonexistent.ndjson"], 65, "/nonexistent.ndjson");
     check(&["config", "check", "--config", "/nonexistent.toml"], 78, "/nonexistent.toml");

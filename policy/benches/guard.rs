@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use event::{AgencyId, Masks, Object, Operation, Role, Subject, SystemClock, UserName};
-use policy::guard::{CasbinDecider, Decider, Line, PolicyText, Question};
+use policy::guard::{CasbinDecider, Decider, Line, Minute, PolicyText, Question, Strength, Vocabulary, parse_lines};
 use policy::{Guard, PolicySource};
 
 fn subject(role: Role) -> Option<Subject> {
@@ -26,24 +26,35 @@ fn decisions(criterion: &mut Criterion) {
             bencher.iter(|| black_box(guard.permit(black_box(&subject), operation, Object::Events, "triage").is_ok()));
         });
     }
-    let question =
-        Question { who: "analyst-tier1", scope: "all", object: "events", operation: "read", purpose: "triage" };
+    let question = Question {
+        who: "role1",
+        scope: "all",
+        own: false,
+        object: "events",
+        class: "",
+        operation: "read",
+        purpose: "triage",
+        basis: "",
+        time: Minute::new(0),
+        strength: Strength::Password,
+        grant: "",
+    };
     let Some(engine) = engine() else { return };
-    group.bench_function("engine_alone", |bencher| bencher.iter(|| engine.decide(black_box(question)).is_ok()));
+    group.bench_function("engine_alone", |bencher| bencher.iter(|| engine.decide(black_box(&question)).is_ok()));
     group.finish();
 }
 
 /// Casbin over about as many lines as the policy has.
 fn engine() -> Option<CasbinDecider> {
-    let columns = ["analyst-tier1", "all", "events", "read", "stated", "allow"].map(str::to_owned).to_vec();
-    let mut lines = vec![Line { number: 1, columns: columns.clone(), inherits: false }];
-    lines.extend((2..80).map(|number| {
-        let mut columns = columns.clone();
-        if let Some(role) = columns.first_mut() {
-            *role = format!("role{number}");
-        }
-        Line { number, columns, inherits: false }
-    }));
+    let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let words = Vocabulary {
+        roles: (1..80).map(|role| format!("role{role}")).collect(),
+        objects: set(&["events"]),
+        operations: set(&["read"]),
+        ..Vocabulary::default()
+    };
+    let text: String = (1..80).map(|role| format!("p, role{role}, all, events, read, stated, allow\n")).collect();
+    let lines: Vec<Line> = parse_lines(&text, &words).ok()?;
     CasbinDecider::new(&PolicyText::embedded().model, &lines).ok()
 }
 

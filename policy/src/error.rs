@@ -53,6 +53,32 @@ pub enum PolicyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// `reveals.yml` is wrong.
+    #[error("reveals.yml: {reason}")]
+    Reveals {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// `applications.csv` is wrong; line 0 is the file as a whole.
+    #[error("applications.csv:{line}: {reason}")]
+    Application {
+        /// Which line.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tests beside a policy cannot be read.
+    #[error("policy.test.yml: {reason}")]
+    Cases {
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A stored policy is not what was stored.
+    #[error("the stored policy: {reason}")]
+    Stored {
+        /// What differs.
+        reason: String,
+    },
     /// The engine refused or failed.
     #[error("the policy engine failed: {reason}")]
     Engine {
@@ -70,6 +96,30 @@ pub enum AccountError {
     /// The one-time code is wrong, used or too old.
     #[error("the code is wrong, used or too old")]
     CodeRefused,
+    /// The first step of the sign-in is unknown, used, too old, or had too many wrong codes.
+    #[error("the sign-in took too long or had too many wrong codes; begin again")]
+    ChallengeEnded,
+    /// Something that asks for a fresh proof of who is there.
+    #[error("show the second factor again, or sign in again, for this")]
+    StepUpNeeded,
+    /// The account has a second factor already.
+    #[error("the account has a second factor; remove it first to enrol another")]
+    SecondFactorExists,
+    /// There is no such session.
+    #[error("there is no session `{id}`")]
+    UnknownSession {
+        /// Its id.
+        id: String,
+    },
+    /// The secret of a second factor could not be sealed or opened.
+    #[error("the second factor's secret could not be sealed or opened")]
+    Seal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The sign-on provider's word gives no access here.
+    #[error("the sign-on account gives no access to MetroSOC: {reason}")]
+    FederationRefused {
+        /// Why, for the person to tell an administrator.
+        reason: &'static str,
+    },
     /// Too many failed attempts; the same for accounts that exist and those that do not.
     #[error("too many attempts; try again in {} s", wait.as_secs().max(1))]
     Locked {
@@ -151,6 +201,82 @@ pub enum AccountError {
     },
 }
 
+/// Why something in the care of a policy was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CareError {
+    /// The permit does not cover this.
+    #[error("the permit does not allow this")]
+    NotPermitted,
+    /// What was sent is not a policy.
+    #[error(transparent)]
+    Policy(PolicyError),
+    /// What was sent cannot be used.
+    #[error("{reason}")]
+    Invalid {
+        /// Why not.
+        reason: String,
+    },
+    /// There is no such thing.
+    #[error("there is no {what}")]
+    Unknown {
+        /// What.
+        what: String,
+    },
+    /// Its state does not allow this.
+    #[error("{reason}")]
+    Conflict {
+        /// Why not.
+        reason: String,
+    },
+    /// It takes somebody else.
+    #[error("{reason}")]
+    SamePerson {
+        /// Who must not do it.
+        reason: String,
+    },
+    /// Pseudonyms of a person whose data is not processed further.
+    #[error(
+        "`{token}` and {others} more of these pseudonyms are of persons whose data is not processed further, and are not \
+         revealed for the purpose `{purpose}`; the data-protection officer can say more"
+    )]
+    Restricted {
+        /// The first of them.
+        token: String,
+        /// How many more.
+        others: usize,
+        /// What they were wanted for.
+        purpose: String,
+    },
+    /// The state could not be read or written.
+    #[error("the policy's records could not be read or written")]
+    Store(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The change could not be recorded and was therefore not made.
+    #[error("the change could not be recorded in the ledger and was not made")]
+    Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A list of holidays that cannot be used. The one in force before stays.
+#[derive(Debug, thiserror::Error)]
+pub enum HolidayError {
+    /// The file could not be read.
+    #[error("list of holidays `{}` could not be read", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A row is wrong.
+    #[error("holidays.csv, line {line}: {reason}")]
+    Line {
+        /// Counted from 1; 0 for the whole.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
 /// Why the audit record was not given.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
@@ -160,4 +286,39 @@ pub enum AuditError {
     /// The ledger could not be read, or the reading could not be recorded.
     #[error("the ledger could not be read or written")]
     Ledger(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What the vault cannot do.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// Its data keys are not there, or of another vault.
+    #[error("the vault is locked: {reason}")]
+    Lost {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The file of the data keys cannot be looked at.
+    #[error("the vault's data keys `{}` cannot be used", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A row or a key was changed by somebody else.
+    #[error("what the vault holds of `{token}` was changed, or is of another master key; restore it from a backup")]
+    Damaged {
+        /// Whose.
+        token: crate::vault::Token,
+    },
+    /// Others bring in the same values all the time.
+    #[error("the vault is contended by another writer; try again")]
+    Contended,
+    /// A key cannot be made or derived.
+    #[error("the vault's keys failed")]
+    Keys(#[from] keys::KeyError),
+    /// A database refused.
+    #[error("the vault's database refused")]
+    Store(#[from] store::StoreError),
 }

@@ -1,19 +1,26 @@
 //! The journal: plans and every step taken with them, in SQL.
 
+use std::collections::HashSet;
+
 use event::{Action, AgencyId, AlertId, PlanId, SiteId, Timestamp};
 use serde::Serialize;
-use sqlx::Row;
 use sqlx::any::AnyRow;
+use sqlx::{AssertSqlSafe, Row};
+use store::many::{lists, parts, places};
 use store::{Store, Tx};
 
 use crate::ResponderError;
-use crate::limits::Load;
+use crate::limits::Loads;
 use crate::plan::{Check, Plan, PlanFilter, PlanStatus};
 
 const LIST_MAX: u32 = 1_000;
 /// Plans in force are bounded by the limits; this bounds the answer.
 const IN_FORCE_MAX: i64 = 100_000;
 const HOUR_MS: i64 = 3_600_000;
+
+/// Values of a new plan, and of its first step.
+const PLAN_COLUMNS: usize = 13;
+const STEP_COLUMNS: usize = 6;
 
 const COLUMNS: &str = "id, alert, playbook, target, action, status, why, checks, note, site, agency, created_ms, updated_ms, started_ms, ends_ms";
 
@@ -51,33 +58,65 @@ impl Journal {
         Self { store }
     }
 
-    /// Stores a new plan with its first step; says whether it was new.
-    pub(crate) async fn add(&self, plan: &Plan, step: &Step<'_>) -> Result<bool, ResponderError> {
+    /// Stores new plans, each with its first step: where it stands and why. What is there already stays as it is.
+    pub(crate) async fn add(&self, plans: &[Plan], actor: &str) -> Result<(), ResponderError> {
+        let kind = self.store.kind();
         let mut tx = self.store.begin().await?;
-        let done = sqlx::query(
-            "INSERT INTO response_plan (id, alert, playbook, target, action, status, why, checks, note, site, agency, created_ms,
-             updated_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12) ON CONFLICT DO NOTHING",
-        )
-        .bind(plan.id.as_str())
-        .bind(plan.alert.as_str())
-        .bind(&plan.playbook)
-        .bind(&plan.target)
-        .bind(json(&plan.action)?)
-        .bind(plan.status.as_str())
-        .bind(&plan.why)
-        .bind(json(&plan.checks)?)
-        .bind(&plan.note)
-        .bind(plan.site.as_ref().map(SiteId::as_str))
-        .bind(plan.agency.as_ref().map(AgencyId::as_str))
-        .bind(plan.created.millis())
-        .execute(&mut *tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Ok(false);
+        for part in parts(plans, PLAN_COLUMNS) {
+            let statement = format!(
+                "INSERT INTO response_plan (id, alert, playbook, target, action, status, why, checks, note, site, agency,
+                 created_ms, updated_ms) VALUES {} ON CONFLICT DO NOTHING",
+                places(kind, part.len(), PLAN_COLUMNS)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for plan in part {
+                query = query
+                    .bind(plan.id.as_str())
+                    .bind(plan.alert.as_str())
+                    .bind(&plan.playbook)
+                    .bind(&plan.target)
+                    .bind(json(&plan.action)?)
+                    .bind(plan.status.as_str())
+                    .bind(&plan.why)
+                    .bind(json(&plan.checks)?)
+                    .bind(&plan.note)
+                    .bind(plan.site.as_ref().map(SiteId::as_str))
+                    .bind(plan.agency.as_ref().map(AgencyId::as_str))
+                    .bind(plan.created.millis())
+                    .bind(plan.created.millis());
+            }
+            query.execute(&mut *tx).await?;
         }
-        write(&mut tx, &plan.id, step).await?;
+        for part in parts(plans, STEP_COLUMNS) {
+            let statement = format!(
+                "INSERT INTO response_journal (plan, number, time_ms, actor, entry, detail) VALUES {} ON CONFLICT DO NOTHING",
+                places(kind, part.len(), STEP_COLUMNS)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for plan in part {
+                let (entry, detail) = (plan.status.as_str(), plan.note.as_str());
+                query = query.bind(plan.id.as_str()).bind(0_i64).bind(plan.created.millis());
+                query = query.bind(actor).bind(entry).bind(detail);
+            }
+            query.execute(&mut *tx).await?;
+        }
         tx.commit().await?;
-        Ok(true)
+        Ok(())
+    }
+
+    /// Those of the plans that are there.
+    pub(crate) async fn known(&self, plans: &[&PlanId]) -> Result<HashSet<String>, ResponderError> {
+        let mut known = HashSet::with_capacity(plans.len());
+        for (places, asked) in lists(self.store.kind(), plans) {
+            let statement = format!("SELECT id FROM response_plan WHERE id IN {places}");
+            let mut query = sqlx::query_scalar(AssertSqlSafe(statement));
+            for plan in asked {
+                query = query.bind(plan.as_str());
+            }
+            let found: Vec<String> = query.fetch_all(self.store.pool()).await?;
+            known.extend(found);
+        }
+        Ok(known)
     }
 
     /// Stores where a plan stands now, with the step that brought it there.
@@ -112,8 +151,7 @@ impl Journal {
 
     pub(crate) async fn plan(&self, id: &PlanId) -> Result<Option<Plan>, ResponderError> {
         let statement = format!("SELECT {COLUMNS} FROM response_plan WHERE id = $1");
-        let row =
-            sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id.as_str()).fetch_optional(self.store.pool()).await?;
+        let row = sqlx::query(AssertSqlSafe(statement)).bind(id.as_str()).fetch_optional(self.store.pool()).await?;
         row.as_ref().map(plan_of).transpose()
     }
 
@@ -124,7 +162,7 @@ impl Journal {
             "SELECT {COLUMNS} FROM response_plan WHERE ($1 = '' OR status = $1) AND ($2 = '' OR alert = $2)
              ORDER BY created_ms DESC, id LIMIT $3"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
+        let rows = sqlx::query(AssertSqlSafe(statement))
             .bind(filter.status.map_or("", PlanStatus::as_str))
             .bind(filter.alert.as_ref().map_or("", AlertId::as_str))
             .bind(i64::from(limit))
@@ -138,7 +176,7 @@ impl Journal {
         let statement = format!(
             "SELECT {COLUMNS} FROM response_plan WHERE status IN ('running', 'done') ORDER BY created_ms, id LIMIT $1"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(IN_FORCE_MAX).fetch_all(self.store.pool()).await?;
+        let rows = sqlx::query(AssertSqlSafe(statement)).bind(IN_FORCE_MAX).fetch_all(self.store.pool()).await?;
         rows.iter().map(plan_of).collect()
     }
 
@@ -152,29 +190,42 @@ impl Journal {
         Ok(row.try_get::<i64, _>("found")? > 0)
     }
 
-    /// How much is in force and was started within the hour before `now`, by one playbook or by all (empty), the target
-    /// itself not counted among the blocked.
-    pub(crate) async fn load(&self, playbook: &str, target: &str, now: Timestamp) -> Result<Load, ResponderError> {
-        let row = sqlx::query(
-            "SELECT COUNT(DISTINCT target) AS blocked FROM response_plan
-             WHERE status IN ('running', 'done') AND ends_ms > $1 AND target <> $2 AND ($3 = '' OR playbook = $3)",
-        )
-        .bind(now.millis())
-        .bind(target)
-        .bind(playbook)
-        .fetch_one(self.store.pool())
-        .await?;
-        let blocked: i64 = row.try_get("blocked")?;
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS started FROM response_plan WHERE started_ms > $1 AND ($2 = '' OR playbook = $2)",
-        )
-        .bind(now.millis().saturating_sub(HOUR_MS))
-        .bind(playbook)
-        .fetch_one(self.store.pool())
-        .await?;
-        let started: i64 = row.try_get("started")?;
+    /// How much is in force at `now` and was started within the hour before, and which of the targets are blocked.
+    pub(crate) async fn loads(&self, targets: &[&str], now: Timestamp) -> Result<Loads, ResponderError> {
         let count = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
-        Ok(Load { blocked: count(blocked), last_hour: count(started) })
+        let mut loads = Loads::default();
+        let all = sqlx::query_scalar(
+            "SELECT COUNT(DISTINCT target) FROM response_plan WHERE status IN ('running', 'done') AND ends_ms > $1",
+        );
+        loads.blocked_by_all(count(all.bind(now.millis()).fetch_one(self.store.pool()).await?));
+        let blocked = sqlx::query(
+            "SELECT playbook, COUNT(DISTINCT target) FROM response_plan
+             WHERE status IN ('running', 'done') AND ends_ms > $1 GROUP BY playbook",
+        );
+        for row in blocked.bind(now.millis()).fetch_all(self.store.pool()).await? {
+            loads.blocked(row.try_get(0)?, count(row.try_get(1)?));
+        }
+        let started =
+            sqlx::query("SELECT playbook, COUNT(*) FROM response_plan WHERE started_ms > $1 GROUP BY playbook");
+        for row in started.bind(now.millis().saturating_sub(HOUR_MS)).fetch_all(self.store.pool()).await? {
+            loads.last_hour(row.try_get(0)?, count(row.try_get(1)?));
+        }
+        for (places, asked) in lists(self.store.kind(), targets) {
+            let statement = format!(
+                "SELECT playbook, target, ends_ms FROM response_plan
+                 WHERE target IN {places} AND status IN ('running', 'done')"
+            );
+            let mut query = sqlx::query(AssertSqlSafe(statement));
+            for target in asked {
+                query = query.bind(target);
+            }
+            for row in query.fetch_all(self.store.pool()).await? {
+                if row.try_get::<Option<i64>, _>(2)?.is_some_and(|ends| ends > now.millis()) {
+                    loads.stands(row.try_get(0)?, row.try_get(1)?);
+                }
+            }
+        }
+        Ok(loads)
     }
 
     /// The steps of a plan, first one first.

@@ -6,6 +6,7 @@
 
 pub mod action;
 mod carry;
+mod consider;
 mod error;
 mod journal;
 mod limits;
@@ -24,6 +25,6 @@ pub use journal::JournalEntry;
 pub use limits::Limits;
 pub use plan::{Check, Plan, PlanFilter, PlanStatus};
 pub use playbook::{Condition, Playbook, Playbooks, Target, Title};
-pub use protect::{Protected, Sources};
+pub use protect::{Look, Protected, Sources};
 pub use reconcile::ReconcileReport;
 pub use responder::{Responder, ResponderSettings};

@@ -1,5 +1,6 @@
 //! Limits: how much may be blocked at once, in an hour, and for how long.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,57 @@ pub(crate) struct Load {
     pub(crate) blocked: u32,
     /// Blocks started within the last hour.
     pub(crate) last_hour: u32,
+}
+
+/// What is in force of every playbook; kept up while plans of one batch are carried out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Loads {
+    all: Load,
+    own: HashMap<String, Load>,
+    /// Which playbooks hold a target blocked, of the targets that were asked for.
+    standing: HashMap<String, HashSet<String>>,
+}
+
+impl Loads {
+    /// Addresses blocked by all playbooks, an address that several of them block counted once.
+    pub(crate) fn blocked_by_all(&mut self, blocked: u32) {
+        self.all.blocked = blocked;
+    }
+
+    /// Addresses blocked by one playbook.
+    pub(crate) fn blocked(&mut self, playbook: String, blocked: u32) {
+        self.own.entry(playbook).or_default().blocked = blocked;
+    }
+
+    /// Blocks started by one playbook within the last hour.
+    pub(crate) fn last_hour(&mut self, playbook: String, started: u32) {
+        self.all.last_hour = self.all.last_hour.saturating_add(started);
+        self.own.entry(playbook).or_default().last_hour = started;
+    }
+
+    /// A playbook holds a target blocked, which is counted already.
+    pub(crate) fn stands(&mut self, playbook: String, target: String) {
+        self.standing.entry(target).or_default().insert(playbook);
+    }
+
+    /// A playbook has blocked a target.
+    pub(crate) fn started(&mut self, playbook: &str, target: &str) {
+        let (all, own) = self.of(playbook, target);
+        let more =
+            |load: Load| Load { blocked: load.blocked.saturating_add(1), last_hour: load.last_hour.saturating_add(1) };
+        self.all = more(all);
+        self.own.insert(playbook.to_owned(), more(own));
+        self.stands(playbook.to_owned(), target.to_owned());
+    }
+
+    /// What all playbooks and what this one have in force, the target itself not counted among the blocked.
+    pub(crate) fn of(&self, playbook: &str, target: &str) -> (Load, Load) {
+        let without =
+            |load: Load, stands: bool| Load { blocked: load.blocked.saturating_sub(u32::from(stands)), ..load };
+        let own = self.own.get(playbook).copied().unwrap_or_default();
+        let by = self.standing.get(target);
+        (without(self.all, by.is_some()), without(own, by.is_some_and(|by| by.contains(playbook))))
+    }
 }
 
 impl Limits {
@@ -84,5 +136,29 @@ mod tests {
         check((2, 3), (2, 2), Some("2 addresses blocked by this playbook, 2 allowed"));
         check((2, 3), (1, 3), Some("3 blocks started by this playbook within an hour, 3 allowed"));
         assert_eq!(Limits::default().duration(9_999_999), Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn what_a_batch_starts_is_counted_like_what_was_there() {
+        let mut loads = Loads::default();
+        loads.blocked_by_all(5);
+        loads.blocked("p".to_owned(), 2);
+        loads.last_hour("p".to_owned(), 3);
+        loads.last_hour("q".to_owned(), 4);
+        loads.stands("p".to_owned(), "192.0.2.1".to_owned());
+        let check = |loads: &Loads, playbook: &str, target: &str, all: (u32, u32), own: (u32, u32)| {
+            let load = |(blocked, last_hour)| Load { blocked, last_hour };
+            assert_eq!(loads.of(playbook, target), (load(all), load(own)), "{playbook} {target}");
+        };
+        check(&loads, "p", "192.0.2.9", (5, 7), (2, 3));
+        check(&loads, "p", "192.0.2.1", (4, 7), (1, 3));
+        check(&loads, "q", "192.0.2.1", (4, 7), (0, 4));
+        check(&loads, "new", "192.0.2.9", (5, 7), (0, 0));
+        // Another playbook's block of the same address is no further address.
+        loads.started("q", "192.0.2.1");
+        check(&loads, "q", "192.0.2.9", (5, 8), (1, 5));
+        loads.started("q", "192.0.2.2");
+        check(&loads, "q", "192.0.2.9", (6, 9), (2, 6));
+        check(&loads, "q", "192.0.2.2", (5, 9), (1, 6));
     }
 }

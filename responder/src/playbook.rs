@@ -1,5 +1,6 @@
 //! Playbooks: when an alert is like this, do that, within these limits. YAML, unknown keys refused.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -85,10 +86,11 @@ impl Condition {
     /// Whether it holds for what the detector tells.
     pub fn holds(&self, trigger: &Trigger) -> bool {
         let rule = &trigger.rule;
-        (self.rules.is_empty() || self.rules.contains(&rule.id))
+        // What costs least is asked first.
+        trigger.count >= self.count
             && self.level.is_none_or(|least| rule.level >= least)
+            && (self.rules.is_empty() || self.rules.contains(&rule.id))
             && (self.tags.is_empty() || self.tags.iter().any(|tag| rule.tags.iter().any(|found| within(tag, found))))
-            && trigger.count >= self.count
     }
 }
 
@@ -121,6 +123,10 @@ impl Playbook {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Playbooks {
     books: Vec<Playbook>,
+    /// Those that name rules, by the rules.
+    by_rule: HashMap<RuleId, Vec<usize>>,
+    /// Those that name none: any rule's alerts must be asked about.
+    of_any: Vec<usize>,
 }
 
 impl Playbooks {
@@ -142,7 +148,23 @@ impl Playbooks {
             }
         }
         books.sort_by(|one, other| one.id.cmp(&other.id));
-        (Self { books }, wrong)
+        (Self::of(books), wrong)
+    }
+
+    fn of(books: Vec<Playbook>) -> Self {
+        let (mut by_rule, mut of_any) = (HashMap::<RuleId, Vec<usize>>::new(), Vec::new());
+        for (number, book) in books.iter().enumerate() {
+            if book.when.rules.is_empty() {
+                of_any.push(number);
+            }
+            let mut rules: Vec<&RuleId> = book.when.rules.iter().collect();
+            rules.sort_unstable();
+            rules.dedup();
+            for rule in rules {
+                by_rule.entry(rule.clone()).or_default().push(number);
+            }
+        }
+        Self { books, by_rule, of_any }
     }
 
     /// Reads every `.yml` and `.yaml` file of a directory.
@@ -181,12 +203,13 @@ impl Playbooks {
         self.books.iter().find(|book| book.id == id)
     }
 
-    /// Those that apply and whose target the alert names.
+    /// Those that apply and whose target the alert names, in the order of their ids.
     pub fn matching<'p>(&'p self, trigger: &'p Trigger) -> impl Iterator<Item = (&'p Playbook, IpAddr)> {
-        self.books
-            .iter()
-            .filter(|book| book.when.holds(trigger))
-            .filter_map(|book| Some((book, book.target.of(&trigger.entities)?)))
+        let of_rule = self.by_rule.get(&trigger.rule.id).map(Vec::as_slice).unwrap_or_default();
+        let book = |number: &usize| self.books.get(*number).filter(|book| book.when.holds(trigger));
+        let mut books: Vec<&Playbook> = of_rule.iter().chain(&self.of_any).filter_map(book).collect();
+        books.sort_by(|one, other| one.id.cmp(&other.id));
+        books.into_iter().filter_map(|book| Some((book, book.target.of(&trigger.entities)?)))
     }
 }
 

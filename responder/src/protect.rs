@@ -1,6 +1,6 @@
 //! The never-block list: what must stay reachable whatever an alert says.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -43,10 +43,11 @@ impl Default for Sources {
     }
 }
 
-/// The never-block list. The system's part is read anew for each question, so that it follows the routes.
+/// The never-block list. The system's part is read anew for each question, or once for the questions of a batch
+/// ([`Protected::look`]), so that it follows the routes.
 #[derive(Debug, Default)]
 pub struct Protected {
-    networks: Vec<IpNet>,
+    networks: Networks,
     sources: Sources,
     operators: Mutex<HashMap<IpAddr, Timestamp>>,
 }
@@ -54,7 +55,7 @@ pub struct Protected {
 impl Protected {
     /// The list with these networks beside what the system names.
     pub fn new(networks: Vec<IpNet>, sources: Sources) -> Self {
-        Self { networks, sources, operators: Mutex::new(HashMap::new()) }
+        Self { networks: Networks::new(networks), sources, operators: Mutex::new(HashMap::new()) }
     }
 
     /// Protects the address of somebody who signed in, until his session ends.
@@ -76,19 +77,72 @@ impl Protected {
     /// # Errors
     /// When a file of the system cannot be read: nobody may then be blocked. A file that does not exist is empty.
     pub fn why(&self, address: IpAddr, now: Timestamp) -> io::Result<Option<String>> {
+        self.look().why(address, now).map_err(|error| io::Error::new(error.kind(), error.to_string()))
+    }
+
+    /// Reads what the system names now, for several questions.
+    pub fn look(&self) -> Look<'_> {
+        Look { protected: self, system: self.sources.read() }
+    }
+
+    fn holds_operator(&self, address: IpAddr, now: Timestamp) -> bool {
+        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        operators.get(&address).is_some_and(|end| *end > now)
+    }
+}
+
+/// The never-block list with what the system named when it was made; who signed in since is seen.
+#[derive(Debug)]
+pub struct Look<'p> {
+    protected: &'p Protected,
+    system: io::Result<BTreeMap<IpAddr, &'static str>>,
+}
+
+impl Look<'_> {
+    /// As [`Protected::why`].
+    ///
+    /// # Errors
+    /// As [`Protected::why`].
+    pub fn why(&self, address: IpAddr, now: Timestamp) -> Result<Option<String>, &io::Error> {
         let address = address.to_canonical();
         if let Some(kind) = special(address) {
             return Ok(Some(format!("{address} is {kind}")));
         }
-        if let Some(network) = self.networks.iter().find(|network| network.contains(&address)) {
+        if let Some(network) = self.protected.networks.around(address) {
             return Ok(Some(format!("{address} lies in {network}, which the configuration protects")));
         }
-        let operators = self.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        if operators.get(&address).is_some_and(|end| *end > now) {
+        if self.protected.holds_operator(address, now) {
             return Ok(Some(format!("a signed-in operator works from {address}")));
         }
-        drop(operators);
-        Ok(self.sources.read()?.get(&address).map(|role| format!("{address} is {role} of this machine")))
+        let role = self.system.as_ref()?.get(&address);
+        Ok(role.map(|role| format!("{address} is {role} of this machine")))
+    }
+}
+
+/// Networks, found by their lengths: one look for each length that occurs, however many networks there are.
+#[derive(Debug, Default)]
+struct Networks {
+    all: HashSet<IpNet>,
+    /// Lengths of v4 and of v6 networks.
+    lengths: (BTreeSet<u8>, BTreeSet<u8>),
+}
+
+impl Networks {
+    fn new(networks: Vec<IpNet>) -> Self {
+        let mut found = Self::default();
+        for network in networks {
+            let lengths = if network.addr().is_ipv4() { &mut found.lengths.0 } else { &mut found.lengths.1 };
+            lengths.insert(network.prefix_len());
+            found.all.insert(network.trunc());
+        }
+        found
+    }
+
+    /// The narrowest network around an address.
+    fn around(&self, address: IpAddr) -> Option<IpNet> {
+        let lengths = if address.is_ipv4() { &self.lengths.0 } else { &self.lengths.1 };
+        let network = |length: &u8| IpNet::new(address, *length).ok().map(|network| network.trunc());
+        lengths.iter().rev().filter_map(network).find(|network| self.all.contains(network))
     }
 }
 
@@ -272,6 +326,24 @@ mod tests {
     }
 
     #[test]
+    fn one_look_answers_many_questions() {
+        let (dir, list) = list(&[("if_inet6", "fd000000000000000000000000000002 04 40 00 82     eth0\n")]);
+        let (now, look) = (Timestamp::from_secs(1_000), list.look());
+        let check = |address: &str, expected: &str| {
+            let found = look.why(address.parse().unwrap(), now).unwrap().unwrap_or_default();
+            assert!(found.contains(expected) && found.is_empty() == expected.is_empty(), "{address}: {found}");
+        };
+        check("fd00::2", "address of this machine");
+        std::fs::remove_file(dir.path().join("if_inet6")).unwrap();
+        check("fd00::2", "address of this machine");
+        assert_eq!(list.why("fd00::2".parse().unwrap(), now).unwrap(), None, "a question of its own looks anew");
+        // Who signs in between two questions is protected at once.
+        check("203.0.113.9", "");
+        list.add_operator("203.0.113.9".parse().unwrap(), Timestamp::from_secs(2_000), now);
+        check("203.0.113.9", "operator");
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_protects_everybody() {
         let dir = tempfile::tempdir().unwrap();
         let sources = Sources { routes4: dir.path().to_owned(), ..Sources::default() };
@@ -280,6 +352,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn networks_are_found_like_one_by_one(
+            networks in proptest::collection::vec((any::<u32>(), 0_u8..=32), 0..20), address in any::<u32>(), near in any::<bool>(),
+        ) {
+            let v4 = |(bits, length)| IpNet::new(IpAddr::V4(Ipv4Addr::from_bits(bits)), length).unwrap();
+            let networks: Vec<IpNet> = networks.into_iter().map(v4).collect();
+            let address = match networks.first().map(IpNet::addr) {
+                Some(IpAddr::V4(first)) if near => IpAddr::V4(Ipv4Addr::from_bits(first.to_bits() ^ (address & 0xFF))),
+                _ => IpAddr::V4(Ipv4Addr::from_bits(address)),
+            };
+            let one_by_one = networks.iter().filter(|network| network.contains(&address)).map(IpNet::prefix_len).max();
+            let around = Networks::new(networks).around(address);
+            prop_assert_eq!(around.map(|network| network.prefix_len()), one_by_one);
+            prop_assert!(around.is_none_or(|network| network.contains(&address)));
+        }
+
         #[test]
         fn garbage_never_panics(text in "\\PC{0,300}", fields in "([0-9a-fA-F]{0,33}[ \t]){0,12}") {
             for table in [&text, &fields] {

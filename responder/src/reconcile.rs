@@ -100,7 +100,7 @@ impl Inner {
     ) -> Result<(), ResponderError> {
         let left = remaining(ends, now);
         let stands = standing.get(&address).is_some_and(|secs| secs.saturating_add(SLACK_SECS) >= left.as_secs());
-        if !stands && self.protects(address, now) {
+        if !stands && self.protects(address, now).await {
             // It came onto the never-block list since; the plans run out by themselves.
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use event::{Action, Clock, Object, Operation, Permit, PlanId, Timestamp, Trigger};
+use event::{Action, Clock, Object, Operation, Permit, PlanId, Timestamp};
 use ipnet::IpNet;
 use ledger::{Entry, Ledger};
 use store::Store;
@@ -12,9 +12,10 @@ use tokio::sync::Mutex;
 
 use crate::ResponderError;
 use crate::action::{Firewall, FirewallError};
+use crate::consider::{Never, limits_check, never_check};
 use crate::journal::{Journal, JournalEntry, Step};
 use crate::limits::Limits;
-use crate::plan::{Check, Plan, PlanFilter, PlanStatus};
+use crate::plan::{Check, Plan, PlanFilter};
 use crate::playbook::{Playbook, Playbooks};
 use crate::protect::{Protected, Sources};
 
@@ -46,7 +47,7 @@ pub(crate) struct Inner {
     playbooks: RwLock<Arc<Playbooks>>,
     protected: Protected,
     pub(crate) journal: Journal,
-    ledger: Ledger,
+    pub(crate) ledger: Ledger,
     clock: Arc<dyn Clock>,
     firewall: Arc<dyn Firewall>,
     /// Whoever counts blocks or changes them holds this: limits cannot be overrun by two at a time.
@@ -105,8 +106,12 @@ impl Responder {
         self.0.protected.add_operator(address, until, now);
         // Whoever checked before the address was protected is through after this; whoever checks later sees it.
         drop(self.0.acting.lock().await);
-        let target = address.to_canonical().to_string();
-        for plan in self.0.journal.in_force().await?.into_iter().filter(|plan| plan.target == target) {
+        let address = address.to_canonical();
+        for plan in self.0.journal.in_force().await? {
+            let Ok(target) = plan.target.parse::<IpAddr>() else { continue };
+            if target != address && self.0.meant(target).await.ok() != Some(address) {
+                continue;
+            }
             self.0.take_back(plan, SELF, "an operator signed in from this address").await?;
         }
         Ok(())
@@ -118,20 +123,6 @@ impl Responder {
     /// [`FirewallError::Unavailable`] says what is missing.
     pub async fn ready(&self) -> Result<(), ResponderError> {
         self.0.on_firewall(|firewall| firewall.ready()).await
-    }
-
-    /// Makes plans of an alert, one for each playbook that answers, and carries out those that need no person. A plan
-    /// that was made before is not made again. Gives the new ones.
-    ///
-    /// # Errors
-    /// When journal or ledger fail; nothing is carried out then.
-    pub async fn consider(&self, trigger: &Trigger) -> Result<Vec<Plan>, ResponderError> {
-        let playbooks = self.playbooks();
-        let mut plans = Vec::new();
-        for (playbook, address) in playbooks.matching(trigger) {
-            plans.extend(self.0.consider(trigger, playbook, address).await?);
-        }
-        Ok(plans)
     }
 
     /// Carries out a plan because a person says so. Never-block list and limits hold for him as well.
@@ -206,75 +197,6 @@ impl fmt::Debug for Responder {
 }
 
 impl Inner {
-    async fn consider(
-        &self,
-        trigger: &Trigger,
-        playbook: &Playbook,
-        address: IpAddr,
-    ) -> Result<Option<Plan>, ResponderError> {
-        let _acting = self.acting.lock().await;
-        let Some(mut plan) = self.draft(trigger, playbook, address) else { return Ok(None) };
-        if self.journal.plan(&plan.id).await?.is_some() {
-            return Ok(None);
-        }
-
-        // Step 1: the checks.
-        let (never, limits) = self.check(&plan, Some(playbook)).await?;
-        let forbidden = !never.passed;
-        plan.checks = vec![never, limits, self.authenticated(trigger), self.switched_on()];
-        if let Some(failed) = plan.checks.iter().find(|check| !check.passed) {
-            plan.note = failed.detail.clone();
-        }
-        plan.status = if forbidden { PlanStatus::Refused } else { PlanStatus::Planned };
-
-        // Step 2: the plan is stored, whatever becomes of it.
-        let step = Step { time: plan.created, actor: SELF, entry: plan.status.as_str(), detail: &plan.note };
-        if !self.journal.add(&plan, &step).await? {
-            return Ok(None);
-        }
-        metrics::counter!("metrosoc_response_plans_total", "status" => plan.status.as_str()).increment(1);
-        self.record(SELF, "response_planned", &plan).await?;
-
-        // Step 3: the action, when nothing stands against it.
-        if plan.checks.iter().all(|check| check.passed) {
-            plan = match self.carry_out(plan.clone(), SELF).await {
-                Ok(done) => done,
-                Err(ResponderError::Firewall(_)) => self.journal.plan(&plan.id).await?.unwrap_or(plan),
-                Err(error) => return Err(error),
-            };
-        }
-        Ok(Some(plan))
-    }
-
-    fn draft(&self, trigger: &Trigger, playbook: &Playbook, address: IpAddr) -> Option<Plan> {
-        let now = self.now();
-        let target = address.to_string();
-        let duration_secs = self.limits.duration(playbook.duration_secs).as_secs();
-        Some(Plan {
-            id: Plan::id_of(&trigger.alert, &playbook.id, &target)?,
-            alert: trigger.alert.clone(),
-            playbook: playbook.id.clone(),
-            action: Action::BlockAddress { address, duration_secs },
-            status: PlanStatus::Planned,
-            why: format!(
-                "rule `{}` ({}) found {} times with {target}; playbook `{}` answers",
-                trigger.rule.title,
-                trigger.rule.level.as_str(),
-                trigger.count,
-                playbook.id
-            ),
-            target,
-            checks: Vec::new(),
-            note: String::new(),
-            site: trigger.entities.site.clone(),
-            agency: trigger.entities.agency.clone(),
-            created: now,
-            updated: now,
-            started: None,
-            ends: None,
-        })
-    }
-
     /// The checks that nobody can overrule: the never-block list, then the limits.
     async fn check(&self, plan: &Plan, playbook: Option<&Playbook>) -> Result<(Check, Check), ResponderError> {
         let now = self.now();
@@ -284,41 +206,35 @@ impl Inner {
                 Check::passed("limits", "nothing to count"),
             ));
         };
-        let never = match self.protected.why(*address, now) {
-            Ok(None) => Check::passed("never_block", "not on the never-block list"),
-            Ok(Some(why)) => Check::failed("never_block", why),
-            Err(error) => Check::failed("never_block", format!("the never-block list cannot be read: {error}")),
+        let never = self.why_never(vec![*address], now).await.pop();
+        let never = never.unwrap_or_else(|| Err("nobody knows which address is meant".to_owned()));
+        let loads = self.journal.loads(&[plan.target.as_str()], now).await?;
+        Ok((never_check(never), limits_check(&self.limits, &loads, plan, playbook)))
+    }
+
+    pub(crate) async fn protects(&self, address: IpAddr, now: Timestamp) -> bool {
+        !matches!(self.why_never(vec![address], now).await.as_slice(), [Ok(None)])
+    }
+
+    /// Why the addresses that plans mean must not be blocked, each told with the plan's own writing of it.
+    pub(crate) async fn why_never(&self, addresses: Vec<IpAddr>, now: Timestamp) -> Vec<Never> {
+        let nobody = |error: ResponderError| format!("nobody knows which address is meant: {error}");
+        let asked = addresses.clone();
+        let meant = match self.on_firewall(move |firewall| Ok(firewall.meant_all(&asked))).await {
+            Ok(meant) => meant,
+            Err(error) => vec![Err(FirewallError::Refused { reason: error.to_string() }); addresses.len()],
         };
-        let all = self.journal.load("", &plan.target, now).await?;
-        let own = self.journal.load(&plan.playbook, &plan.target, now).await?;
-        let limits = match self.limits.exceeded(all, own, playbook) {
-            None => Check::passed(
-                "limits",
-                format!("{} addresses blocked, {} started within an hour", all.blocked, all.last_hour),
-            ),
-            Some(why) => Check::failed("limits", why),
+        let look = self.protected.look();
+        let why = |address: &IpAddr, meant: Result<IpAddr, FirewallError>| -> Never {
+            let meant = meant.map_err(|error| nobody(error.into()))?;
+            let why = look.why(meant, now).map_err(|error| format!("the never-block list cannot be read: {error}"))?;
+            Ok(why.map(|why| why.replace(&meant.to_canonical().to_string(), &address.to_canonical().to_string())))
         };
-        Ok((never, limits))
+        addresses.iter().zip(meant).map(|(address, meant)| why(address, meant)).collect()
     }
 
-    fn authenticated(&self, trigger: &Trigger) -> Check {
-        if trigger.authenticated {
-            Check::passed("authenticated", "every sender proved who it is")
-        } else {
-            Check::failed("authenticated", "the sender did not prove who it is; a person must run this plan")
-        }
-    }
-
-    fn switched_on(&self) -> Check {
-        if self.enabled {
-            Check::passed("enabled", "automatic responses are on")
-        } else {
-            Check::failed("enabled", "automatic responses are off; a person must run this plan")
-        }
-    }
-
-    pub(crate) fn protects(&self, address: IpAddr, now: Timestamp) -> bool {
-        !matches!(self.protected.why(address, now), Ok(None))
+    async fn meant(&self, address: IpAddr) -> Result<IpAddr, ResponderError> {
+        self.on_firewall(move |firewall| firewall.meant(address)).await
     }
 
     pub(crate) async fn step(&self, plan: &Plan, actor: &str, entry: &str, detail: &str) -> Result<(), ResponderError> {
@@ -326,6 +242,12 @@ impl Inner {
     }
 
     pub(crate) async fn record(&self, actor: &str, action: &str, plan: &Plan) -> Result<(), ResponderError> {
+        self.ledger.append(self.entry(actor, action, plan)).await?;
+        Ok(())
+    }
+
+    /// What the ledger says of a step.
+    pub(crate) fn entry(&self, actor: &str, action: &str, plan: &Plan) -> Entry {
         let detail = serde_json::json!({
             "alert": plan.alert,
             "playbook": plan.playbook,
@@ -334,8 +256,7 @@ impl Inner {
             "ends": plan.ends,
             "note": plan.note,
         });
-        self.ledger.append(Entry::new(actor, action, plan.id.to_string(), detail)).await?;
-        Ok(())
+        Entry::new(actor, action, plan.id.to_string(), detail)
     }
 
     /// Now, to the millisecond as the journal keeps times.

@@ -1,5 +1,7 @@
 //! The responder's logic, with a firewall that only remembers.
 
+mod batches;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -52,6 +54,17 @@ impl Firewall for Memory {
         self.fault()?;
         self.blocked.lock().unwrap().remove(&address);
         Ok(())
+    }
+
+    /// `fd70:7365:7564::N` stands for `203.0.113.N`, unless N is 0.
+    fn meant(&self, address: IpAddr) -> Result<IpAddr, FirewallError> {
+        match address {
+            IpAddr::V6(v6) if v6.segments()[..3] == [0xfd70, 0x7365, 0x7564] => match v6.octets()[15] {
+                0 => Err(FirewallError::Refused { reason: "nobody knows it any more".to_owned() }),
+                last => Ok(IpAddr::from([203, 0, 113, last])),
+            },
+            other => Ok(other),
+        }
     }
 
     fn blocked(&self) -> Result<Vec<Blocked>, FirewallError> {
@@ -281,6 +294,25 @@ async fn what_must_stay_reachable_is_never_blocked() {
     let until = house.clock.now().plus(Duration::from_secs(60));
     house.responder.operator_signed_in("::ffff:203.0.113.60".parse().unwrap(), until).await.unwrap();
     assert!(!house.firewall.holds("203.0.113.60"));
+    assert_eq!(house.steps(&plan).await.last().unwrap(), "metrosoc undone");
+}
+
+#[tokio::test]
+async fn the_address_behind_a_pseudonym_is_protected_and_not_told() {
+    let house = House::new(true).await;
+    let until = house.clock.now().plus(Duration::from_secs(60));
+    house.responder.operator_signed_in("203.0.113.50".parse().unwrap(), until).await.unwrap();
+    for (alert, address, why) in [
+        ("a1", "fd70:7365:7564::32", "a signed-in operator works from fd70:7365:7564::32"),
+        ("a2", "fd70:7365:7564::", "nobody knows which address is meant: "),
+    ] {
+        let plan = house.consider(alert, address).await;
+        assert_eq!(plan.status, PlanStatus::Refused, "{address}");
+        assert!(plan.note.starts_with(why) && !plan.note.contains("203.0.113"), "{}", plan.note);
+    }
+    let plan = house.consider("a3", "fd70:7365:7564::3c").await;
+    assert_eq!(plan.status, PlanStatus::Done);
+    house.responder.operator_signed_in("203.0.113.60".parse().unwrap(), until).await.unwrap();
     assert_eq!(house.steps(&plan).await.last().unwrap(), "metrosoc undone");
 }
 

@@ -37,6 +37,17 @@ pub enum StoreError {
     /// The tables cannot be brought up to date.
     #[error("tables of the database cannot be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A newer program has been here.
+    #[error(
+        "database has migration {version}, which this program does not know: a newer one wrote it; start that one, or restore a backup from before"
+    )]
+    Newer {
+        /// The migration.
+        version: i64,
+    },
+    /// Only files are copied.
+    #[error("a PostgreSQL database is copied with `pg_dump`, not as a file")]
+    NoCopy,
     /// A statement failed.
     #[error("database refused a statement")]
     Sql(#[from] sqlx::Error),

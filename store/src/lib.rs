@@ -17,6 +17,7 @@
 //! Deliberately absent: a query builder, a row mapper, and any other way to write.
 
 mod error;
+pub mod many;
 mod migration;
 mod postgres;
 mod sqlite;
@@ -28,6 +29,7 @@ mod transaction;
 mod tests;
 
 pub use error::StoreError;
+pub use migration::Tables;
 pub use sqlite::sqlite_url;
 pub use store::{Kind, Store};
 pub use transaction::Tx;

@@ -6,12 +6,31 @@ use sqlx::AnyPool;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-const EMBEDDED: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+const MAIN: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+const VAULT_KEYS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/vault_keys.rs"));
+
+/// Which tables a database has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tables {
+    /// Those of the platform.
+    Main,
+    /// The data keys of the vault, which lie apart from everything else.
+    VaultKeys,
+}
+
+impl Tables {
+    fn embedded(self) -> &'static [(i64, &'static str, &'static str)] {
+        match self {
+            Self::Main => MAIN,
+            Self::VaultKeys => VAULT_KEYS,
+        }
+    }
+}
 
 /// Applies what is missing, each file in a transaction of its own. Refuses a database that a newer version has
 /// changed, and files that were changed after they were applied.
-pub(crate) async fn run(pool: &AnyPool) -> Result<(), MigrateError> {
-    let migrations = EMBEDDED.iter().map(|(version, description, sql)| {
+pub(crate) async fn run(pool: &AnyPool, tables: Tables) -> Result<(), MigrateError> {
+    let migrations = tables.embedded().iter().map(|(version, description, sql)| {
         let sql = AssertSqlSafe(*sql).into_sql_str();
         Migration::new(*version, Cow::Borrowed(*description), MigrationType::Simple, sql, false)
     });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyConnection, Connection, Executor};
+use sqlx::{AnyConnection, AssertSqlSafe, Connection, Executor};
 
 use crate::{StoreError, Tx};
 
@@ -20,10 +20,18 @@ const IDLE: Duration = Duration::from_secs(120);
 /// Takes the write lock at once, so that no reader turns writer half-way and fails.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// Write-ahead log, a fsync for each commit, foreign keys, at most 64 MiB of log kept after a checkpoint.
+/// Write-ahead log, a fsync for each commit, foreign keys, at most 64 MiB of log kept after a checkpoint; what is deleted is
+/// overwritten with zeros. The vault's rows fall all over its tables: with the 2 MiB of pages in memory and the checkpoint
+/// at 4 MiB that SQLite has by itself, pages were written out and read back within a batch and copied after each. It has
+/// 16 MiB and 32 MiB here.
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-                      PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864;";
-/// The same, and no write at all.
+                      PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON; \
+                      PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;";
+/// As [`WRITER`]; no log is kept after a checkpoint, which every destruction ends with ([`crate::Store::settle`]).
+const WRITER_OF_KEYS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+                              PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 0; PRAGMA secure_delete = ON; \
+                              PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;";
+/// No write at all.
 const READER: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
 
 /// The address of a database file, for [`crate::Store::open`].
@@ -67,15 +75,16 @@ fn percent_decode(text: &str) -> Option<String> {
 }
 
 /// One pool that reads and one connection that writes.
-pub(crate) async fn open(path: &Path) -> Result<(AnyPool, AnyPool), StoreError> {
+pub(crate) async fn open(path: &Path, keys: bool) -> Result<(AnyPool, AnyPool), StoreError> {
     create(path)?;
+    let settings = if keys { WRITER_OF_KEYS } else { WRITER };
     let url = sqlite_url(path);
     let failed = |source| StoreError::Open { url: url.clone(), source };
     // Without a pool first: a pool tries a damaged file again and again until its waiting time is over.
     let mut first = AnyConnection::connect(&url).await.map_err(failed)?;
-    first.execute(WRITER).await.map_err(failed)?;
+    first.execute(settings).await.map_err(failed)?;
     first.close().await.map_err(failed)?;
-    let writer = pool(WRITER, 1).connect_lazy(&url).map_err(failed)?;
+    let writer = pool(settings, 1).connect_lazy(&url).map_err(failed)?;
     let readers = pool(READER, READERS_MAX).connect_lazy(&url).map_err(failed)?;
     Ok((readers, writer))
 }
@@ -99,6 +108,36 @@ pub(crate) async fn begin(writer: &AnyPool) -> Result<Tx, StoreError> {
         }
         begun => Ok(Tx::new(begun?)),
     }
+}
+
+/// Writes a transactionally consistent copy into `file`. A connection of its own: on that of the readers nothing can be
+/// written, that of the writer has other work.
+pub(crate) async fn copy(from: &Path, file: &Path) -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { path: file.to_owned(), source };
+    create(file)?;
+    let name = file.to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
+    let mut connection = AnyConnection::connect(&sqlite_url(from)).await?;
+    connection.execute("PRAGMA busy_timeout = 10000;").await?;
+    sqlx::query("VACUUM INTO $1").bind(name).execute(&mut connection).await?;
+    connection.close().await?;
+    let copied = fs::File::open(file).and_then(|copied| copied.sync_all());
+    copied.map_err(failed)
+}
+
+/// Brings one table of a copy up to date with the rows that are there now.
+pub(crate) async fn copy_later_rows(from: &Path, file: &Path, table: &'static str) -> Result<(), StoreError> {
+    let failed = |source| StoreError::File { path: file.to_owned(), source };
+    let name = file.to_str().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
+    let mut connection = AnyConnection::connect(&sqlite_url(from)).await?;
+    connection.execute("PRAGMA busy_timeout = 10000;").await?;
+    sqlx::query("ATTACH DATABASE $1 AS copied").bind(name).execute(&mut connection).await?;
+    let later =
+        format!("INSERT OR REPLACE INTO copied.{table} SELECT * FROM main.{table} EXCEPT SELECT * FROM copied.{table}");
+    connection.execute(AssertSqlSafe(later)).await?;
+    connection.execute("DETACH DATABASE copied").await?;
+    connection.close().await?;
+    let copied = fs::File::open(file).and_then(|copied| copied.sync_all());
+    copied.map_err(failed)
 }
 
 fn pool(settings: &'static str, connections: u32) -> AnyPoolOptions {

@@ -213,3 +213,46 @@ async fn a_full_disk_is_not_writable() {
     drop(tx);
     store.writable().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_copy_is_what_was_committed() {
+    let store = testing::sqlite().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("copy.sqlite");
+    let mut tx = store.begin().await.unwrap();
+    tx.set_meta("before", "1").await.unwrap();
+    tx.commit().await.unwrap();
+    let mut open = store.begin().await.unwrap();
+    open.set_meta("open", "1").await.unwrap();
+    store.copy_to(&file).await.unwrap();
+    open.commit().await.unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let copy = Store::open(&crate::sqlite_url(&file)).await.unwrap();
+    assert_eq!((copy.meta("before").await.unwrap(), copy.meta("open").await.unwrap()), (Some("1".to_owned()), None));
+    assert!(store.copy_to(&file).await.is_err(), "a copy is never written over another");
+    copy.close().await;
+
+    // One table follows: what came and what changed since.
+    let mut tx = store.begin().await.unwrap();
+    tx.set_meta("before", "2").await.unwrap();
+    tx.set_meta("later", "1").await.unwrap();
+    tx.commit().await.unwrap();
+    store.copy_later_rows(&file, "meta").await.unwrap();
+    let copy = Store::open(&crate::sqlite_url(&file)).await.unwrap();
+    for (name, expected) in [("before", "2"), ("open", "1"), ("later", "1")] {
+        assert_eq!(copy.meta(name).await.unwrap().as_deref(), Some(expected), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_newer_program_wrote_is_refused() {
+    for store in stores().await {
+        let mut tx = store.begin().await.unwrap();
+        let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     SELECT 9999, 'newer', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+        sqlx::query(newer).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let refused = Store::open(store.url()).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Newer { version: 9999 }), "{refused}");
+    }
+}

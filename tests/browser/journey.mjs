@@ -2,10 +2,12 @@
 //
 //   METROSOC_URL              the server's address; without it the stand-in of mock/ is started
 //   METROSOC_SETUP_CODE_FILE  file with the first administrator's one-time code, where set-up is still open
-//   METROSOC_USERS_FILE       {"admin": {"name", "password"}, "tier2": {…}, "tier1": {…}}; tier1 may be left out
+//   METROSOC_USERS_FILE       {"admin": {"name", "password"}, "tier2": {…}, "tier1": {…}, "auditor": {…}}; the last two may be left out
 //   METROSOC_QUERY            a query that finds events (default event.outcome:failure)
 //   METROSOC_CHROMIUM         the browser (default /usr/bin/chromium)
 import { readFileSync } from "node:fs";
+import { auditSteps } from "./audit.mjs";
+import { careSteps } from "./care.mjs";
 import { Mock } from "./mock/server.mjs";
 import { expect, Stage } from "./stage.mjs";
 
@@ -26,9 +28,10 @@ async function world() {
     admin: { name: "quantri", password: "mot cau rat dai cho may thu" },
     tier2: { name: "tier2", password: "tier2 mat khau cho may thu", role: "analyst-tier2" },
     tier1: { name: "tier1", password: "tier1 mat khau cho may thu", role: "analyst-tier1" },
+    auditor: { name: "kiemtoan", password: "kiem toan mat khau cho may thu", role: "auditor" },
   };
   const code = "7K4M-9QXW-T2ND";
-  const mock = new Mock({ setupCode: code, users: { tier2: users.tier2, tier1: users.tier1 } });
+  const mock = new Mock({ setupCode: code, users: { tier2: users.tier2, tier1: users.tier1, auditor: users.auditor } });
   const { url, stop } = await mock.listen();
   return { url, code, users, stop };
 }
@@ -41,6 +44,7 @@ stage.secrets = [code, ...Object.values(users).map((user) => user.password)].fil
 const button = (name, exact = false) => page.getByRole("button", { name, exact });
 const rows = () => page.locator('[role="row"][data-alert]');
 const pane = () => page.getByRole("complementary", { name: /Alert|Chi tiết cảnh báo/ });
+const nav = (name) => page.getByRole("navigation", { name: "Main" }).getByRole("link", { name });
 const slider = () => page.getByRole("slider");
 const toast = (text) => page.getByRole("region", { name: "Messages" }).getByText(text);
 
@@ -123,9 +127,10 @@ await stage.step("an alert opens with entities, tags, events, history and the re
   const fresh = rows().filter({ has: page.locator(".status.new") });
   await ((await fresh.count()) ? fresh : rows()).first().click();
   await pane().getByRole("heading", { level: 2 }).waitFor();
-  for (const name of ["Summary", "Entities", "History", "Rule", "Why may I see this?"])
+  for (const name of ["Summary", "Entities", "Why it fired", "Response plans", "Exceptions", "History", "Rule", "Why may I see this?"])
     await pane().getByRole("heading", { name, exact: true }).waitFor();
   await pane().getByRole("heading", { name: /^Events/ }).waitFor();
+  await pane().locator("section", { hasText: "Why it fired" }).locator("li .subject").first().waitFor();
   expect(/#\/alerts\/.+/.test(page.url()), "the alert is in the address");
   await stage.audit("alert");
 });
@@ -160,6 +165,8 @@ await stage.step("closing is a choice between real and false, and can be undone"
   await pane().locator(".status.acknowledged").waitFor();
 });
 
+await careSteps({ stage, page, pane, toast, nav, users });
+
 await stage.step("a search finds events, with a histogram", async () => {
   await page.getByRole("navigation", { name: "Main" }).getByRole("link", { name: /Search/ }).click();
   await page.getByRole("combobox", { name: "Query" }).waitFor();
@@ -171,6 +178,20 @@ await stage.step("a search finds events, with a histogram", async () => {
   expect((await slider().locator("rect.bar").count()) > 0, "there are bars");
   expect(!decodeURIComponent(page.url()).includes(QUERY), "the query is not in the address");
   await stage.audit("search");
+});
+
+await stage.step("a search is given on as a link, and the link leaves no query in the address", async () => {
+  await button("Link to this search").click();
+  await stage.audit("search-link");
+  const link = await page.getByRole("textbox", { name: "Link to this search" }).inputValue();
+  expect(decodeURIComponent(link).includes(QUERY), `the link is \`${link}\``);
+  await page.keyboard.press("Escape");
+  await nav(/^Alerts/).click();
+  await rows().first().waitFor();
+  await page.evaluate((address) => location.assign(address), new URL(link).hash);
+  await searched();
+  expect((await page.getByRole("combobox", { name: "Query" }).inputValue()) === QUERY, "the query came with the link");
+  expect(!decodeURIComponent(page.url()).includes(QUERY), "the query does not stay in the address");
 });
 
 await stage.step("a bare word is marked where it was found", async () => {
@@ -258,6 +279,15 @@ await stage.step("Vietnamese and back", async () => {
   await rows().first().click();
   await pane().getByRole("heading", { level: 2 }).waitFor();
   await stage.audit("alert-vi");
+  for (const [name, shot] of [["Luật", "rules-vi"], ["Rủi ro", "risk-vi"], ["Điểm", "sites-vi"]]) {
+    await page.getByRole("navigation", { name: "Điều hướng chính" }).getByRole("link", { name }).click();
+    await page.locator("tr.pick").first().waitFor();
+    await stage.audit(shot);
+  }
+  await page.getByRole("link", { name: /Cảnh báo/ }).click();
+  await rows().first().waitFor();
+  await rows().first().click();
+  await pane().getByRole("heading", { level: 2 }).waitFor();
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "EN English" }).click();
   await page.getByRole("navigation", { name: "Main" }).waitFor();
@@ -345,6 +375,16 @@ await stage.step("on a telephone's width", async () => {
   await button(/^Account:/).click();
   await stage.audit("narrow-account");
   await page.keyboard.press("Escape");
+  for (const [name, shot] of [["Rules", "narrow-rules"], ["Risk", "narrow-risk"], ["Sites", "narrow-sites"]]) {
+    await nav(name).click();
+    await page.locator("tr.pick").first().waitFor();
+    await stage.audit(shot);
+    await page.locator("tr.pick").first().click();
+    await page.getByRole("complementary").first().waitFor();
+    await stage.audit(`${shot}-open`);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(wide <= 390, `${name} is ${wide} px wide`);
+  }
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(wide <= 390, `the page is ${wide} px wide`);
 });
@@ -374,6 +414,8 @@ if (users.tier1) {
     await signOut();
   });
 }
+
+if (users.auditor) await auditSteps({ stage, page, signIn, signOut, users });
 
 await stage.step("no script error, no refused content, no secret in an address", async () => {
   expect(stage.faults.length === 0, stage.faults.join("\n"));

@@ -63,13 +63,15 @@ export class Stage {
   }
 
   async step(name, act) {
+    const began = performance.now();
+    const took = () => `(${((performance.now() - began) / 1000).toFixed(1)} s)`;
     try {
       await act();
       this.passed += 1;
-      console.log(`ok    ${name}`);
+      console.log(`ok    ${name} ${took()}`);
     } catch (error) {
       this.failed += 1;
-      console.log(`FAIL  ${name}\n      ${String(error.message ?? error).split("\n").slice(0, 12).join("\n      ")}`);
+      console.log(`FAIL  ${name} ${took()}\n      ${String(error.message ?? error).split("\n").slice(0, 12).join("\n      ")}`);
       await this.shot(`failed-${name.replace(/\W+/g, "-")}`).catch(() => undefined);
     }
     this.addresses.add(this.page.url());
@@ -95,6 +97,7 @@ export class Stage {
 
   /** Runs axe in both themes and takes a picture of each; every screen counts as one check. */
   async audit(name) {
+    const began = performance.now();
     const found = [];
     for (const theme of ["light", "dark"]) {
       await this.theme(theme);
@@ -107,7 +110,7 @@ export class Stage {
       console.log(`FAIL  axe on ${name}\n      ${found.join("\n      ")}`);
     } else {
       this.passed += 1;
-      console.log(`ok    axe on ${name}, light and dark`);
+      console.log(`ok    axe on ${name}, light and dark (${((performance.now() - began) / 1000).toFixed(1)} s)`);
     }
   }
 

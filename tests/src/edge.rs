@@ -20,6 +20,7 @@ pub struct Edge {
     folder: TempDir,
     process: Option<std::process::Child>,
     log: Arc<Mutex<String>>,
+    environment: Vec<(String, String)>,
     tcp: u16,
     udp: u16,
 }
@@ -48,7 +49,7 @@ impl Edge {
         );
         std::fs::write(folder.path().join("edge.toml"), text)?;
         std::fs::write(folder.path().join("roots.pem"), server.roots())?;
-        Ok(Self { folder, process: None, log: Arc::default(), tcp: 0, udp: 0 })
+        Ok(Self { folder, process: None, log: Arc::default(), environment: Vec::new(), tcp: 0, udp: 0 })
     }
 
     /// Enrols by a one-time token, given in a file.
@@ -87,6 +88,7 @@ impl Edge {
     pub fn start(&mut self) -> anyhow::Result<()> {
         let config = self.path("edge.toml").display().to_string();
         let mut command = self.command(&["--config", &config]);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let (mut process, log) = capture(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
         let text = wait_for("the edge is ready", 60, || {
             let text = log.lock().map(|log| log.clone()).unwrap_or_default();
@@ -103,6 +105,11 @@ impl Edge {
         };
         (self.tcp, self.udp) = (port("syslog-tcp"), port("syslog-udp"));
         Ok(())
+    }
+
+    /// With what variables it is started from now on.
+    pub fn set_environment(&mut self, environment: Vec<(String, String)>) {
+        self.environment = environment;
     }
 
     /// What it logged so far.

@@ -32,6 +32,8 @@ pub struct Server {
     ports: BTreeMap<String, u16>,
     log: Arc<Mutex<String>>,
     roots: String,
+    /// Variables that it is started with.
+    environment: Vec<(String, String)>,
 }
 
 /// The binary that the same build made.
@@ -40,8 +42,12 @@ pub(crate) fn binary() -> PathBuf {
     here.ancestors().nth(2).map(|folder| folder.join("metrosoc")).unwrap_or_default()
 }
 
-/// Sections of the configuration that name ports, for those that a test does not name itself.
-const PORTS: [(&str, &str); 4] = [
+/// Sections of the configuration, for those that a test does not name itself: every port is picked by the system.
+const SECTIONS: [(&str, &str); 6] = [
+    // What events say is compared in clear, unless a test is about pseudonyms.
+    ("[privacy]", "pseudonyms = false"),
+    // How full the disk of this machine is decides no test.
+    ("[disk]", "warn_below = \"0\"\nstop_below = \"0\""),
     ("[https]", "listen = \"[::]:0\""),
     ("[syslog]", "udp = \"[::]:0\"\ntcp = \"[::]:0\"\ntls = \"[::]:0\""),
     ("[relp]", "tls = \"[::]:0\""),
@@ -54,16 +60,24 @@ impl Server {
     /// # Errors
     /// When it is not ready within its time; the message holds its log.
     pub fn start(setup: &Setup) -> anyhow::Result<Self> {
+        Self::start_in(setup, Vec::new())
+    }
+
+    /// As [`Server::start`], with these variables in its environment.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_in(setup: &Setup, environment: Vec<(String, String)>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut config = setup.config.clone();
-        for (section, keys) in PORTS {
+        for (section, keys) in SECTIONS {
             if !config.contains(section) {
                 config = format!("{section}\n{keys}\n{config}");
             }
         }
         std::fs::write(folder.path().join("metrosoc.toml"), format!("{config}\n[local_log]\nenabled = false\n"))?;
-        let (process, log) = spawn(folder.path())?;
-        let mut server = Self { folder, process, ports: BTreeMap::new(), log, roots: String::new() };
+        let (process, log) = spawn(folder.path(), &environment)?;
+        let mut server = Self { folder, process, ports: BTreeMap::new(), log, roots: String::new(), environment };
         server.wait_until_ready()?;
         if !setup.sites.is_empty() {
             let csv = server.path("sites.csv");
@@ -208,7 +222,7 @@ impl Server {
     /// # Errors
     /// When it cannot be started or killed.
     pub fn start_and_kill(&mut self, after: std::time::Duration) -> anyhow::Result<()> {
-        (self.process, self.log) = spawn(self.folder.path())?;
+        (self.process, self.log) = spawn(self.folder.path(), &self.environment)?;
         std::thread::sleep(after);
         self.kill()
     }
@@ -219,6 +233,14 @@ impl Server {
     /// When it does not stop within its time.
     pub fn stop(&mut self) -> anyhow::Result<i32> {
         crate::run(Command::new("kill").args(["-TERM", &self.process.id().to_string()]))?;
+        self.stop_signalled()
+    }
+
+    /// Waits until it has stopped after a signal that it was sent, and gives its exit code.
+    ///
+    /// # Errors
+    /// When it does not stop within its time.
+    pub fn stop_signalled(&mut self) -> anyhow::Result<i32> {
         let status = wait_for("the server stops", 40, || Ok(self.process.try_wait()?))?;
         status.code().with_context(|| format!("ended by a signal: {status}\n{}", self.log()))
     }
@@ -228,7 +250,7 @@ impl Server {
     /// # Errors
     /// When it is not ready again within its time.
     pub fn restart(&mut self) -> anyhow::Result<()> {
-        (self.process, self.log) = spawn(self.folder.path())?;
+        (self.process, self.log) = spawn(self.folder.path(), &self.environment)?;
         self.ports.clear();
         self.wait_until_ready()
     }
@@ -256,9 +278,10 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
+fn spawn(folder: &Path, environment: &[(String, String)]) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
     let binary = binary();
     let mut command = Command::new(&binary);
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.args(["serve", "--config"]).arg(folder.join("metrosoc.toml")).arg("--data").arg(folder.join("data"));
     capture(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))
         .with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))

@@ -61,7 +61,10 @@ pub(super) fn read(text: &str, dates: &Dates<'_>, event: &mut Event) -> Result<O
         return Ok(None);
     }
     let Ok(status) = status.parse::<u16>() else { return Ok(None) };
-    event.push(if crate::normalise::is_ip(client) { "source.ip" } else { "source.domain" }, client)?;
+    match crate::normalise::plain_address(client) {
+        Some(address) => event.push("source.ip", address)?,
+        None => event.push("source.domain", client)?,
+    }
     if user != "-" {
         event.push("user.name", user)?;
     }
@@ -130,6 +133,12 @@ mod tests {
             &NGINX,
             r#"host.example - - [03/Nov/2026:07:00:00 +0700] "\x16\x03" 400 -"#,
             r"source.domain=host.example http.request.line=\x16\x03 http.response.status_code=400",
+        );
+        check(
+            &NGINX,
+            r#"::ffff:192.0.2.8 - - [03/Nov/2026:07:00:00 +0700] "GET / HTTP/1.1" 200 5 "-" "-""#,
+            "source.ip=192.0.2.8 http.request.method=GET http.version=1.1 url.original=/ http.response.status_code=200 \
+             http.response.body.bytes=5",
         );
         check(
             &APACHE,

@@ -141,6 +141,36 @@ mod tests {
         check("CEF:x|a|b|c|d|e|f|", "cef.name", None);
     }
 
+    #[test]
+    fn the_zone_that_the_device_names_counts() {
+        // What stands in `rt`, and what that is in UTC; the source's zone is +07:00 where the device names none.
+        for (given, expected) in [
+            ("Nov 22 2026 03:00:02 GMT", "2026-11-22T03:00:02Z"),
+            ("Nov 22 2026 03:00:02.500 GMT+07:00", "2026-11-21T20:00:02.500Z"),
+            ("Nov 22 2026 03:00:02", "2026-11-21T20:00:02Z"),
+            ("1795316402000", "2026-11-22T03:00:02Z"),
+        ] {
+            let event = testing::fields(&FORMAT, &format!("CEF:0|a|b|c|d|e|f|rt={given} src=192.0.2.1"));
+            let zone = jiff::tz::TimeZone::get("Asia/Ho_Chi_Minh").unwrap();
+            let received = event::Timestamp::parse_rfc3339("2026-11-23T00:00:00Z").unwrap();
+            let found = time(&Dates { zone: &zone, year: None, received }, &event);
+            assert_eq!(found.map(|time| time.to_string()).as_deref(), Some(expected), "{given}");
+        }
+    }
+
+    #[test]
+    fn protocols_have_names() {
+        let transport = |given: &str| {
+            let mut event = testing::fields(&FORMAT, &format!("CEF:0|a|b|c|d|e|f|proto={given}"));
+            crate::normalise::cef::to_ecs(&mut event).unwrap();
+            ["network.transport", "network.iana_number"].map(|name| event.get_str(name).map(str::to_owned))
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(transport("6"), [some("tcp"), some("6")]);
+        assert_eq!(transport("UDP"), [some("udp"), None]);
+        assert_eq!(transport("250"), [None, some("250")]);
+    }
+
     proptest! {
         #[test]
         fn no_text_panics(text in "(CEF:0\\|)?[a-z|=\\\\ é]{0,80}") {

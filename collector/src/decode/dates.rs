@@ -124,9 +124,13 @@ impl Dates<'_> {
         Some(Claim { time, text: text.trim_end_matches(':') })
     }
 
-    /// A text that begins as an RFC 3164 time does.
+    /// A text that begins as an RFC 3164 time does; a zone behind it counts (`Nov 22 2026 03:00:02.123 GMT+07:00`).
     pub fn bsd_text(&self, text: &str) -> Option<Timestamp> {
-        self.bsd(&mut Scan::new(text)).and_then(|claim| claim.time)
+        let mut scan = Scan::new(text);
+        let claim = self.bsd(&mut scan)?;
+        let Some(zone) = named_zone(scan.rest().trim_ascii()).map(TimeZone::fixed) else { return claim.time };
+        let there = Dates { zone: &zone, year: self.year, received: self.received };
+        there.bsd(&mut Scan::new(text))?.time
     }
 
     /// The year of a time that names none: the latest that does not lie ahead of the time of receipt, so that December
@@ -188,6 +192,16 @@ fn fraction_nanos(digits: &str) -> Option<i64> {
     let value: i64 = number(digits)?;
     let missing = u32::try_from(9 - digits.len()).ok()?;
     value.checked_mul(10_i64.checked_pow(missing)?)
+}
+
+/// `GMT`, `UTC`, `ICT` (Indochina Time), an offset, or an offset behind `GMT` or `UTC`. Other abbreviations mean
+/// different zones to different people and are none.
+fn named_zone(text: &str) -> Option<Offset> {
+    match text {
+        "GMT" | "UTC" => Some(Offset::UTC),
+        "ICT" => Some(Offset::constant(7)),
+        _ => offset(text.strip_prefix("GMT").or_else(|| text.strip_prefix("UTC")).unwrap_or(text)),
+    }
 }
 
 /// `+0700`, `+07:00` or `Z`.

@@ -1,10 +1,10 @@
 //! What each source sends: the format of its last record, and counts.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
-use event::SourceId;
+use event::{SourceId, Timestamp};
 use metrics::{Counter, counter};
 
 use super::{FORMATS, PLAIN, format_name};
@@ -14,6 +14,10 @@ const SOURCES_MAX: usize = 10_000;
 /// Sources with a metric of their own; the label of the others is `other`.
 const LABELS_MAX: usize = 1_000;
 const NONE: usize = usize::MAX;
+/// Differences between received and claimed time that are remembered of a source, one a second at most.
+const SKEWS: usize = 31;
+/// So many say something.
+const SKEWS_MIN: usize = 8;
 
 /// The sources seen since the start.
 #[derive(Debug)]
@@ -40,6 +44,42 @@ pub(crate) struct Seen {
     absurd_times: AtomicU64,
     truncated: AtomicU64,
     undecoded_total: OnceLock<Counter>,
+    skews: Skews,
+}
+
+/// Received minus claimed time, in milliseconds, of the last records that said one.
+#[derive(Debug)]
+struct Skews {
+    ring: [AtomicI64; SKEWS],
+    count: AtomicUsize,
+    /// The second of the last.
+    last: AtomicI64,
+}
+
+impl Default for Skews {
+    fn default() -> Self {
+        Self { ring: [const { AtomicI64::new(0) }; SKEWS], count: AtomicUsize::new(0), last: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl Skews {
+    fn note(&self, received: Timestamp, claimed: Timestamp) {
+        // One of a second: what a line held back comes in a heap and would outvote the rest.
+        if self.last.swap(received.secs(), Ordering::Relaxed) == received.secs() {
+            return;
+        }
+        let at = self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(place) = self.ring.get(at % SKEWS) {
+            place.store(received.millis().saturating_sub(claimed.millis()), Ordering::Relaxed);
+        }
+    }
+
+    fn median(&self) -> Option<i64> {
+        let count = self.count.load(Ordering::Relaxed).min(SKEWS);
+        let mut all: Vec<i64> = self.ring.iter().take(count).map(|one| one.load(Ordering::Relaxed)).collect();
+        all.sort_unstable();
+        all.get(count / 2).copied().filter(|_| count >= SKEWS_MIN)
+    }
 }
 
 impl Memory {
@@ -70,6 +110,12 @@ impl Memory {
         }
     }
 
+    /// What is known of one source: records that nothing understood, and the skew of its clock in milliseconds.
+    pub(crate) fn understanding(&self, source: &SourceId) -> Option<(u64, Option<i64>)> {
+        let sources = self.sources.read().unwrap_or_else(PoisonError::into_inner);
+        sources.get(source).map(|seen| (seen.undecoded.load(Ordering::Relaxed), seen.skews.median()))
+    }
+
     /// What every source sent.
     pub(crate) fn list(&self) -> Vec<SourceFormats> {
         let sources = self.sources.read().unwrap_or_else(PoisonError::into_inner);
@@ -90,7 +136,13 @@ impl Seen {
             absurd_times: AtomicU64::new(0),
             truncated: AtomicU64::new(0),
             undecoded_total: OnceLock::new(),
+            skews: Skews::default(),
         }
+    }
+
+    /// A record that was first received at one time says that it is of another.
+    pub(crate) fn claimed(&self, received: Timestamp, claimed: Timestamp) {
+        self.skews.note(received, claimed);
     }
 
     /// The format of its last record.
@@ -185,5 +237,22 @@ mod tests {
         assert_eq!(first.last(), None);
         memory.understood(&first, 2);
         assert_eq!(first.last(), Some(2));
+    }
+
+    #[test]
+    fn the_clock_of_a_source_is_the_median_of_late() {
+        let memory = Memory::default();
+        let id = SourceId::new("udp:1").unwrap();
+        let seen = memory.of(&id);
+        let at = |secs: i64| Timestamp::from_secs(1_793_664_000 + secs);
+        for second in 0..7 {
+            seen.claimed(at(second), at(second - 10));
+        }
+        assert_eq!(memory.understanding(&id), Some((0, None)), "seven are too few");
+        (0..1_000).for_each(|_| seen.claimed(at(7), at(-90_000)));
+        assert_eq!(memory.understanding(&id), Some((0, Some(10_000))), "a heap in one second is one");
+        (8..80).for_each(|second| seen.claimed(at(second), at(second + 400)));
+        assert_eq!(memory.understanding(&id), Some((0, Some(-400_000))));
+        assert_eq!(memory.understanding(&SourceId::new("udp:2").unwrap()), None);
     }
 }

@@ -69,7 +69,13 @@ fn modern<'a>(mut scan: Scan<'a>, priority: Option<(u8, u8)>, dates: &Dates<'_>)
     };
     let mut field = || Some(scan.word()).filter(|word| !word.is_empty());
     let (host, app, pid, message_id) = (field()?, field()?, field()?, field()?);
-    let data = structured_data(&mut scan)?;
+    // Structured data that is missing or broken costs itself alone: it stays in the message, and the header counts.
+    // Only a real time tells such a line from one that just begins with `1`.
+    let data = match structured_data(&mut scan) {
+        Some(data) => data,
+        None if time.is_some() => "",
+        None => return None,
+    };
     scan.eat(" ");
     let message = scan.rest();
     Some(Header {

@@ -124,7 +124,9 @@ const NXLOG: [&str; 11] = [
 ];
 
 fn shape_flat(mark: Mark, dates: &Dates<'_>, event: &mut Event) -> Result<Shaped, EventFull> {
-    let nxlog = event.has("SourceModuleName") || event.has("EventReceivedTime");
+    // Many collectors drop NXLog's words about its own modules; the pair of time and source is its own too.
+    let named = event.has("EventTime") && event.has("SourceName");
+    let nxlog = named || event.has("SourceModuleName") || event.has("EventReceivedTime");
     let logstash = event.has("sender.@version");
     event.rename_since(mark, |old, new| {
         if let Some(data) = old.strip_prefix("EventData.") {

@@ -12,17 +12,22 @@ pub(crate) struct Lines {
     stream: Stream,
     bytes_max: usize,
     line: Vec<u8>,
+    /// What ended the stream inside the line before: told behind that line, since not every stream fails twice.
+    fault: Option<io::Error>,
 }
 
 impl Lines {
     pub(crate) fn new(stream: Stream, bytes_max: usize) -> Self {
-        Self { stream, bytes_max, line: Vec::new() }
+        Self { stream, bytes_max, line: Vec::new(), fault: None }
     }
 
     /// The next line that is not empty.
     pub(crate) fn next_record(&mut self) -> io::Result<Option<FileRecord>> {
         loop {
             self.line.clear();
+            if let Some(fault) = self.fault.take() {
+                return Err(fault);
+            }
             let (ended, truncated) = self.fill()?;
             let line = self.line.strip_suffix(b"\r").unwrap_or(&self.line);
             if !line.trim_ascii().is_empty() {
@@ -41,8 +46,11 @@ impl Lines {
             let buffer = match self.stream.fill_buf() {
                 Ok(buffer) => buffer,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // The lines before the fault count; it comes again at the next call.
-                Err(_) if !self.line.is_empty() => return Ok((true, truncated)),
+                // What stood before the fault counts, as the beginning of a line.
+                Err(fault) if !self.line.is_empty() => {
+                    self.fault = Some(fault);
+                    return Ok((false, true));
+                }
                 Err(error) => return Err(error),
             };
             let end = memchr::memchr(b'\n', buffer);

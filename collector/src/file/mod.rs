@@ -114,6 +114,15 @@ pub fn read(path: &Path, stream: Box<dyn Read + Send>, settings: &FileSettings) 
     Ok(FileReader { path, kind, meter })
 }
 
+/// The values of JSON that is not one object a line (an array of objects, objects over several lines), each up to
+/// `record_bytes_max`; `None` for all else.
+pub(crate) fn json_values(text: &[u8], record_bytes_max: usize) -> Option<impl Iterator<Item = FileRecord> + use<>> {
+    let layout = values::layout(text)?;
+    let mut values = values::Values::new(Box::new(Cursor::new(text.to_vec())), layout, record_bytes_max);
+    // Memory does not fail to be read.
+    Some(std::iter::from_fn(move || values.next_record().ok().flatten()))
+}
+
 fn kind(path: &Path, head: &[u8], stream: Stream, settings: &FileSettings) -> Result<Kind, FileError> {
     foreign(path, head)?;
     if head.starts_with(evtx::MAGIC) {
@@ -173,18 +182,18 @@ fn peek(path: &Path, mut stream: Stream) -> Result<(Vec<u8>, Stream), FileError>
         if head.is_empty() {
             return Err(fault(path, "read", source));
         }
-        let broken = Cursor::new(head.clone()).chain(Broken(Some(source)));
+        let broken = Cursor::new(head.clone()).chain(Broken(source.kind(), source.to_string()));
         return Ok((head, Box::new(BufReader::new(broken))));
     }
     Ok((head.clone(), Box::new(Cursor::new(head).chain(stream))))
 }
 
-/// A stream that only fails.
-struct Broken(Option<io::Error>);
+/// A stream that only fails, as often as it is read.
+struct Broken(io::ErrorKind, String);
 
 impl Read for Broken {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
+        Err(io::Error::new(self.0, self.1.clone()))
     }
 }
 

@@ -79,6 +79,20 @@ fn broken_packings_give_what_stood_before() {
 }
 
 #[test]
+fn a_packing_that_ends_early_is_told_wherever_the_line_is_cut() {
+    let text: String = (0..40).map(|at| format!("line {at} of a log {}\n", at * 7_919)).collect();
+    let whole = gz(text.as_bytes());
+    let told = |bytes: &[u8]| records(bytes).last().is_some_and(|last| last.contains("`x`: cannot"));
+    for cut in 20..whole.len() {
+        assert!(told(&whole[..cut]), "{cut} of {} bytes", whole.len());
+    }
+    let whole = zst(text.as_bytes());
+    for cut in 20..whole.len() {
+        assert!(told(&whole[..cut]), "{cut} of {} bytes", whole.len());
+    }
+}
+
+#[test]
 fn bombs_are_refused() {
     let zeros = vec![0; 16 * 1024 * 1024];
     for bomb in [gz(&zeros), zst(&zeros), zst(&gz(&zeros)), gz(&zst(&zeros))] {

@@ -43,9 +43,7 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
     sources.iter().try_for_each(|from| address(from, "source.ip", "source.domain", event))?;
     let destinations = ["cef.extensions.dst", "cef.extensions.c6a3"];
     destinations.iter().try_for_each(|from| address(from, "destination.ip", "destination.domain", event))?;
-    if let Some(protocol) = event.get_str("cef.extensions.proto").map(str::to_ascii_lowercase) {
-        event.set_default("network.transport", protocol.as_str())?;
-    }
+    protocol(event)?;
     url(event)?;
     let word = event.get_str("cef.extensions.outcome").or_else(|| event.get_str("cef.extensions.act"));
     if let Some(outcome) = word.and_then(outcome) {
@@ -60,4 +58,17 @@ pub(crate) fn to_ecs(event: &mut Event) -> Result<(), EventFull> {
         None => "info",
     };
     classify("network", &["connection", kind], event)
+}
+
+/// `proto` names the protocol, or gives IANA's number of it.
+fn protocol(event: &mut Event) -> Result<(), EventFull> {
+    let Some(given) = event.get_str("cef.extensions.proto").map(str::to_ascii_lowercase) else { return Ok(()) };
+    if given.parse::<u8>().is_ok() {
+        event.set_default("network.iana_number", given.as_str())?;
+    }
+    match (super::transport(&given), given.parse::<u8>()) {
+        (Some(name), _) => event.set_default("network.transport", name),
+        (None, Ok(_)) => Ok(()),
+        (None, Err(_)) => event.set_default("network.transport", given.as_str()),
+    }
 }

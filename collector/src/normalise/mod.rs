@@ -84,18 +84,31 @@ pub(crate) fn copies(pairs: &[(&str, &str)], event: &mut Event) -> Result<(), Ev
     pairs.iter().try_for_each(|(from, to)| event.copy(from, to))
 }
 
-/// Copies an address: `to_ip` when it is one, v4-mapped addresses as v4; `to_name` otherwise.
-pub(crate) fn address(from: &str, to_ip: &str, to_name: &str, event: &mut Event) -> Result<(), EventFull> {
-    let Some(text) = event.get_str(from) else { return Ok(()) };
+/// The address that `text` is: a v4-mapped one as v4, a link-local one without its zone (`fe80::1%eth0`); `None` for
+/// all else.
+pub(crate) fn plain_address(text: &str) -> Option<&str> {
     let mapped = text.strip_prefix("::ffff:").or_else(|| text.strip_prefix("::FFFF:")).filter(|rest| is_ip(rest));
     if mapped.is_some() {
-        let plain = mapped.map(str::to_owned);
-        return plain.map_or(Ok(()), |text| event.set_default(to_ip, text.as_str()));
+        return mapped;
     }
-    match is_ip(text) {
-        true => event.copy(from, to_ip),
-        false if matches!(text, "" | "-" | "LOCAL" | "N/A") => Ok(()),
-        false => event.copy(from, to_name),
+    let bare = match text.split_once('%') {
+        Some((address, zone)) if !zone.is_empty() && address.contains(':') => address,
+        _ => text,
+    };
+    is_ip(bare).then_some(bare)
+}
+
+/// Copies an address: `to_ip` when it is one, as [`plain_address`] gives it; `to_name` otherwise.
+pub(crate) fn address(from: &str, to_ip: &str, to_name: &str, event: &mut Event) -> Result<(), EventFull> {
+    let Some(text) = event.get_str(from) else { return Ok(()) };
+    match plain_address(text) {
+        Some(plain) if plain.len() == text.len() => event.copy(from, to_ip),
+        Some(plain) => {
+            let plain = plain.to_owned();
+            event.set_default(to_ip, plain.as_str())
+        }
+        None if matches!(text, "" | "-" | "LOCAL" | "N/A") => Ok(()),
+        None => event.copy(from, to_name),
     }
 }
 

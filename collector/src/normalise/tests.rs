@@ -12,6 +12,8 @@ fn addresses_are_told_from_names() {
     };
     check("2001:db8::1", Some("2001:db8::1"), None);
     check("::ffff:192.0.2.1", Some("192.0.2.1"), None);
+    check("fe80::1%eth0", Some("fe80::1"), None);
+    check("192.0.2.1%eth0", None, Some("192.0.2.1%eth0"));
     check("host.example", None, Some("host.example"));
     check("-", None, None);
     check("1.2.3", None, Some("1.2.3"));

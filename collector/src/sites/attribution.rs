@@ -8,6 +8,7 @@ use event::{Acts, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use ipnet::IpNet;
 
 use super::register::Register;
+use super::share::{Quotas, Share, Shares};
 use super::shown::Shown;
 use super::{Sites, Source};
 
@@ -24,13 +25,15 @@ pub enum UnknownSenders {
     Refuse,
 }
 
-/// Who may send plain syslog.
+/// Who may send plain syslog, and how much anybody may.
 #[derive(Debug, Clone, Default)]
 pub struct AttributionSettings {
     /// Networks beside loopback that plain syslog is taken from.
     pub plain_networks: Vec<IpNet>,
     /// What becomes of senders in these networks that no site has.
     pub unknown_senders: UnknownSenders,
+    /// How much each site may send.
+    pub quotas: Quotas,
 }
 
 /// Why nothing is taken from a sender.
@@ -59,6 +62,8 @@ pub struct Lane {
     pub origin: Arc<Origin>,
     /// What it has sent.
     pub source: Arc<Source>,
+    /// Its site's share of what is taken.
+    pub share: Arc<Share>,
 }
 
 type Verdict = Result<Lane, Refusal>;
@@ -70,6 +75,7 @@ pub struct Attribution {
     settings: AttributionSettings,
     verdicts: Mutex<Verdicts>,
     shown: Shown,
+    shares: Shares,
 }
 
 #[derive(Debug, Default)]
@@ -82,13 +88,16 @@ struct Verdicts {
 impl Attribution {
     /// By the register of `sites`.
     pub fn new(sites: Arc<Sites>, settings: AttributionSettings) -> Self {
-        Self { sites, settings, verdicts: Mutex::default(), shown: Shown::default() }
+        let shares = Shares::new(settings.quotas.clone());
+        Self { sites, settings, verdicts: Mutex::default(), shown: Shown::default(), shares }
     }
 
-    /// The same, telling `acts` of certificates that are shown: once an hour for each address of one.
+    /// The same, telling `acts` of certificates that are shown, once an hour for each address of one, and of sites that send
+    /// more than their quota.
     #[must_use]
     pub fn telling(self, acts: Arc<dyn Acts>) -> Self {
-        Self { shown: Shown::to(acts), ..self }
+        let shares = self.shares.telling(Arc::clone(&acts));
+        Self { shown: Shown::to(acts), shares, ..self }
     }
 
     /// A certificate of `site` with this serial number was accepted from `peer`; every listener that asks for
@@ -147,7 +156,18 @@ impl Attribution {
 
     /// The lane of an origin that the caller has made.
     pub fn lane(&self, origin: Origin) -> Lane {
-        Lane { source: self.sites.traffic().source(&origin), origin: Arc::new(origin) }
+        let share = self.share(&origin.site);
+        Lane { source: self.sites.traffic().source(&origin), origin: Arc::new(origin), share }
+    }
+
+    /// A site's share of what is taken.
+    pub fn share(&self, site: &SiteId) -> Arc<Share> {
+        self.shares.of(site, self.now())
+    }
+
+    /// Tells of stretches over a quota that have ended; once a second.
+    pub fn settle_shares(&self) {
+        self.shares.settle(self.now());
     }
 
     /// Records of `origin` were stored: for those who submit without a lane.

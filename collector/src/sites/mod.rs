@@ -4,8 +4,10 @@
 //! What sources send is counted in memory and flushed to SQL in the background.
 
 mod attribution;
+mod gathered;
 mod import;
 mod register;
+mod share;
 mod shown;
 mod table;
 mod traffic;
@@ -27,9 +29,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use attribution::{Attribution, AttributionSettings, Lane, Refusal, UnknownSenders};
 pub use import::{ImportReport, RowFault};
+pub use share::{Quota, Quotas, Share};
 pub use traffic::{Source, SourceSeen};
 
 use crate::SitesError;
+use crate::health::Pulse;
 use register::Register;
 use traffic::Traffic;
 
@@ -144,6 +148,11 @@ impl Sites {
     /// What every source has sent, by id.
     pub fn sources(&self) -> Vec<SourceSeen> {
         self.traffic.list()
+    }
+
+    /// What every source of a known site has sent since the start of the program, for [`crate::health`].
+    pub fn pulses(&self) -> Vec<Pulse> {
+        self.traffic.pulses()
     }
 
     /// What the sources of one site have sent.

@@ -118,8 +118,10 @@ async fn plain_senders_are_known_by_address_or_not_at_all() {
         let csv = "id,name,agency,data_center,addresses\nhcm-a,A,agency-a,dc1,10.0.0.0/24 fd00:1::/64\n";
         sites.import_csv(csv.as_bytes()).await.unwrap();
         let networks = vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
-        let keep = AttributionSettings { plain_networks: networks.clone(), unknown_senders: UnknownSenders::Keep };
-        let refuse = AttributionSettings { plain_networks: networks, unknown_senders: UnknownSenders::Refuse };
+        let keep = AttributionSettings { plain_networks: networks.clone(), ..AttributionSettings::default() };
+        let unknown_senders = UnknownSenders::Refuse;
+        let refuse =
+            AttributionSettings { plain_networks: networks, unknown_senders, ..AttributionSettings::default() };
         let (keep, refuse) = (Attribution::new(sites.clone(), keep), Attribution::new(sites.clone(), refuse));
         let check = |attribution: &Attribution, address: &str, expected: &str| {
             let lane = attribution.lane_for_address(address.parse().unwrap(), Transport::SyslogUdp);

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use event::{KnownBy, Origin, SiteId, SourceId, Timestamp};
+use event::{KnownBy, Origin, SiteId, SourceId, Timestamp, Transport};
 use metrics::Counter;
+
+use crate::health::Pulse;
 
 /// Most sources that are counted one by one; datagrams can claim any address, so what comes beyond is counted together.
 const SOURCES_MAX: usize = 20_000;
@@ -50,6 +52,9 @@ pub struct Source {
     stored: Counts,
     /// Since the last flush.
     fresh: Counts,
+    /// Records stored since the start of the program, and when the last was.
+    heard: AtomicU64,
+    heard_last: AtomicI64,
     metric: Metrics,
 }
 
@@ -106,6 +111,8 @@ impl Source {
             last_seen: AtomicI64::new(i64::MIN),
             stored: Counts::default(),
             fresh: Counts::default(),
+            heard: AtomicU64::new(0),
+            heard_last: AtomicI64::new(i64::MIN),
             metric,
         }
     }
@@ -121,6 +128,9 @@ impl Source {
         self.fresh.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         self.metric.records.increment(records as u64);
         self.metric.bytes.increment(bytes as u64);
+        // The time first: who reads the count sees a time that is at least as late.
+        self.heard_last.fetch_max(now.nanos(), Ordering::Relaxed);
+        self.heard.fetch_add(records as u64, Ordering::Release);
         self.seen(now);
     }
 
@@ -137,6 +147,17 @@ impl Source {
         self.fresh.refused.fetch_add(count, Ordering::Relaxed);
         self.metric.refused.increment(count);
         self.seen(now);
+    }
+
+    fn pulse(&self) -> Option<Pulse> {
+        let records = self.heard.load(Ordering::Acquire);
+        if records == 0 || self.transport == Transport::Import.as_str() {
+            return None;
+        }
+        let site = self.whose.read().unwrap_or_else(PoisonError::into_inner).0.clone();
+        let last = Timestamp::from_nanos(self.heard_last.load(Ordering::Relaxed));
+        let is_known = site != SiteId::unknown();
+        is_known.then(|| Pulse { source: self.id.clone(), site, records, last, undecoded: 0, skew_ms: None })
     }
 
     fn seen(&self, now: Timestamp) {
@@ -215,6 +236,12 @@ impl Traffic {
             source.last_seen.store(seen.last_seen.nanos(), Ordering::Relaxed);
         }
         source
+    }
+
+    /// What every source of a known site has sent since the start of the program; imports are no source's rhythm.
+    pub(super) fn pulses(&self) -> Vec<Pulse> {
+        let sources: Vec<Arc<Source>> = self.lock().values().map(Arc::clone).collect();
+        sources.iter().filter_map(|source| source.pulse()).collect()
     }
 
     pub(super) fn list(&self) -> Vec<SourceSeen> {

@@ -22,9 +22,19 @@ pub fn lines(body: &[u8], limits: FrameLimits) -> Option<Frames> {
 }
 
 /// The JSON texts of an NDJSON body: as [`lines`], and a byte-order mark at the beginning is left out. Lines that are no
-/// JSON are kept: the pipeline marks what it does not understand.
+/// JSON are kept: the pipeline marks what it does not understand. The objects of an array (`[{…}, {…}]`, as many senders
+/// batch) and objects over several lines are taken one by one.
 pub fn ndjson(body: &[u8], limits: FrameLimits) -> Option<Frames> {
-    lines(body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body), limits)
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let Some(values) = crate::file::json_values(body, limits.frame_bytes_max) else { return lines(body, limits) };
+    let mut frames = Frames::default();
+    for (at, value) in values.enumerate() {
+        if at >= LINES_MAX {
+            return None;
+        }
+        frames.push(&value.bytes, value.truncated);
+    }
+    Some(frames)
 }
 
 #[cfg(test)]
@@ -43,6 +53,11 @@ mod tests {
         check(b"", &[]);
         check(b"\xef\xbb\xbf{}\r\n\n{\"a\":1}\n[]", &[(b"{}", false), (b"{\"a\":1}", false), (b"[]", false)]);
         check(b"5 <13>\nabcdefghij\nz", &[(b"5 <13>", false), (b"abcdefgh", true), (b"z", false)]);
+        check(b" [{\"a\":1},\n {\"b\":\"too long\"}]\n", &[(b"{\"a\":1}", false), (b"{\"b\":\"to", true)]);
+        check(b"{\n\"a\":\n1}\n{\n}", &[(b"{\n\"a\":\n1", true), (b"{\n}", false)]);
+        check(b"[1,2]\n", &[(b"[1,2]", false)]);
+        let many = [b"[".to_vec(), b"{},".repeat(LINES_MAX + 1), b"{}]".to_vec()].concat();
+        assert!(ndjson(&many, FrameLimits::default()).is_none());
         assert!(lines(&vec![b'\n'; LINES_MAX], FrameLimits::default()).is_none());
     }
 }

@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod journal;
+mod resume;
 mod tail;
 
 use std::path::{Path, PathBuf};
@@ -16,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::FrameLimits;
 use crate::sites::{Attribution, Lane};
-use crate::spool::Intake;
-use crate::{IntakeError, Record, SourceError};
+use crate::spool::{Intake, Spool};
+use crate::{IntakeError, Record, SourceError, SpoolError};
 
 pub use journal::{JournalEntry, entry};
 
@@ -86,13 +87,23 @@ impl LocalLog {
     }
 }
 
-/// Reads this machine's log until `cancel` is cancelled. Returns at once where there is none.
+/// Lets the spool go where the journal was followed before and is not any more: nobody tells it then what may be destroyed.
+///
+/// # Errors
+/// When the spool cannot note it.
+pub fn without_journal(spool: &Spool) -> Result<(), SpoolError> {
+    spool.forget(resume::CONSUMER)
+}
+
+/// Reads this machine's log until `cancel` is cancelled. Returns at once where there is none. Of the spool behind the intake
+/// it learns which entries of the journal it has, so that a crash stores none twice.
 ///
 /// # Errors
 /// When the log cannot be followed; the other sources go on.
 pub async fn serve(
     log: LocalLog,
     settings: LocalSettings,
+    spool: Arc<Spool>,
     intake: Intake,
     attribution: Arc<Attribution>,
     cancel: CancellationToken,
@@ -101,7 +112,7 @@ pub async fn serve(
     std::fs::create_dir_all(&settings.state_dir).map_err(io)?;
     let sink = Sink { intake, attribution, cancel };
     match log {
-        LocalLog::Journal => journal::follow(&settings, &sink).await,
+        LocalLog::Journal => journal::follow(&settings, &spool, &sink).await,
         LocalLog::Files(files) => tail::follow(&files, &settings, &sink).await,
         LocalLog::Nothing(reason) => {
             tracing::warn!(reason, "no local log");

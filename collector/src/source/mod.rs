@@ -17,4 +17,5 @@ pub mod syslog;
 pub mod tail;
 
 pub use framing::{FrameLimits, Framer, Frames};
+pub use limits::{LimitBounds, Limits, NoSlot, Slot};
 pub use socket::{bind_tcp, bind_udp};

@@ -177,7 +177,7 @@ impl Disk {
             walk.extend(segment.len());
             let end = segment.next();
             let Some(found) = walk.next(file).map_err(io)? else {
-                damaged(wanted, end);
+                shared.damaged(wanted, end);
                 wanted = wanted.max(end);
                 self.open = None;
                 if wanted >= shared.durable() {
@@ -188,16 +188,16 @@ impl Disk {
             if found.header.next() <= wanted {
                 continue;
             }
-            damaged(wanted.max(found.skipped_from), found.header.first);
+            shared.damaged(wanted.max(found.skipped_from), found.header.first);
             match segment.unseal(file, found.offset, &found.header) {
                 Ok(raw) => match self.decoder.decode(&Bytes::from(raw), found.header.count) {
                     Some(records) => return Ok(Some(numbered(records, &found, wanted))),
-                    None => damaged(wanted.max(found.header.first), found.header.next()),
+                    None => shared.damaged(wanted.max(found.header.first), found.header.next()),
                 },
                 Err(error)
                     if error.kind() == std::io::ErrorKind::InvalidData || error.kind() == std::io::ErrorKind::Other =>
                 {
-                    damaged(wanted.max(found.header.first), found.header.next());
+                    shared.damaged(wanted.max(found.header.first), found.header.next());
                 }
                 Err(error) => return Err(io(error)),
             }
@@ -228,11 +228,4 @@ impl Disk {
 
 fn numbered(records: Vec<Record>, found: &Found, wanted: u64) -> VecDeque<(u64, Record)> {
     (found.header.first..).zip(records).filter(|(id, _)| *id >= wanted).collect()
-}
-
-fn damaged(from: u64, behind: u64) {
-    if behind > from {
-        metrics::counter!("metrosoc_spool_damaged_records_total").increment(behind - from);
-        tracing::error!(from, behind, "spool: records cannot be read any more");
-    }
 }

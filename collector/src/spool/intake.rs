@@ -32,6 +32,8 @@ pub(super) struct Job {
     pub(super) records: Vec<Record>,
     pub(super) bytes: usize,
     pub(super) reply: oneshot::Sender<Answer>,
+    /// Taken also while the spool is held.
+    pub(super) reserved: bool,
     /// Room in the queue, given back when the job is done.
     pub(super) _room: OwnedSemaphorePermit,
 }
@@ -51,12 +53,19 @@ pub struct Intake {
     queue: mpsc::Sender<Message>,
     room: Arc<Semaphore>,
     permits: usize,
+    reserved: bool,
 }
 
 impl Intake {
     pub(super) fn new(queue: mpsc::Sender<Message>, waiting_bytes_max: usize) -> Self {
         let permits = waiting_bytes_max.div_ceil(PERMIT_BYTES).clamp(1, Semaphore::MAX_PERMITS);
-        Self { queue, room: Arc::new(Semaphore::new(permits)), permits }
+        Self { queue, room: Arc::new(Semaphore::new(permits)), permits, reserved: false }
+    }
+
+    /// An intake that is taken from also while [`Spool::hold`](super::Spool::hold) holds the others: for the product's own
+    /// record, which has to tell why.
+    pub fn reserved(&self) -> Self {
+        Self { reserved: true, ..self.clone() }
     }
 
     /// Stores a batch; answers when it is durable. Waits while the queue is full.
@@ -118,9 +127,8 @@ impl Intake {
 
     async fn send(&self, records: Vec<Record>, bytes: usize, room: OwnedSemaphorePermit) -> Answer {
         let (reply, answer) = oneshot::channel();
-        if let Err(mpsc::SendError(Message::Job(job))) =
-            self.queue.send(Message::Job(Job { records, bytes, reply, _room: room }))
-        {
+        let job = Job { records, bytes, reply, reserved: self.reserved, _room: room };
+        if let Err(mpsc::SendError(Message::Job(job))) = self.queue.send(Message::Job(job)) {
             return Err((IntakeError::Closed, job.records));
         }
         answer.await.unwrap_or(Err((IntakeError::Closed, Vec::new())))

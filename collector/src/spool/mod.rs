@@ -10,8 +10,11 @@
 //!   [`IntakeError::Full`](crate::IntakeError::Full) and acknowledges nothing until consumers have passed.
 //! * A segment is never appended to after a restart: the next batch begins a new one under a new key.
 //! * A segment that every consumer has passed is destroyed: its key is overwritten and removed first.
+//! * While it is held ([`Spool::hold`]: the disk is nearly full) it takes nothing but the product's own record.
+//! * After a failed fsync nothing is written to that segment any more; what it acknowledged before stays.
 //! * An unfinished write at the end of the last segment is cut off at start and reported; a damaged frame in the
-//!   middle is skipped and reported, the frames behind it are kept.
+//!   middle is skipped and reported, the frames behind it are kept. A segment of which header or key are damaged is set
+//!   aside and reported; one that a newer program wrote is refused.
 //!
 //! Deliberately absent: replication, an index by content, and any way to change or remove a single record.
 
@@ -43,6 +46,22 @@ pub(crate) use writer::chain;
 use crate::SpoolError;
 use shared::Shared;
 
+/// Ranges of damage that are remembered.
+pub const DAMAGE_MAX: usize = 1_000;
+
+/// Makes the directory of a spool that will number its records from `next` on; for data that come from a backup.
+///
+/// # Errors
+/// When there is a spool already, or the directory cannot be written.
+pub fn begin(dir: &std::path::Path, next: EventId) -> Result<(), SpoolError> {
+    let io = |source| SpoolError::Io { doing: "create", path: dir.to_path_buf(), source };
+    std::fs::create_dir_all(dir).map_err(io)?;
+    if std::fs::read_dir(dir).map_err(io)?.next().is_some() {
+        return Err(io(std::io::ErrorKind::DirectoryNotEmpty.into()));
+    }
+    position::write_head(dir, next.0)
+}
+
 /// How the spool is kept.
 #[derive(Debug, Clone)]
 pub struct SpoolSettings {
@@ -66,6 +85,9 @@ pub struct SpoolSettings {
     pub consumers: Vec<String>,
     /// No record gets a number below this: the position of an index that outlived its spool.
     pub next_id_min: EventId,
+    /// The master key is known to be the one that sealed the spool: a segment whose key does not open is damaged, and set
+    /// aside. Otherwise it is an error.
+    pub key_is_proven: bool,
 }
 
 impl SpoolSettings {
@@ -82,6 +104,7 @@ impl SpoolSettings {
             compress: true,
             consumers: Vec::new(),
             next_id_min: EventId(0),
+            key_is_proven: false,
         }
     }
 }
@@ -151,6 +174,15 @@ impl Spool {
         self.shared.segments()
     }
 
+    /// Wraps the keys of segments anew that an older generation of sealing keys wrapped; gives how many. A segment that is
+    /// being begun may be missed: ask again until there are none.
+    ///
+    /// # Errors
+    /// When a key cannot be read, opened or written.
+    pub fn rewrap(&self) -> Result<u64, SpoolError> {
+        self.shared.rewrap()
+    }
+
     /// Bytes on disk.
     pub fn disk_bytes(&self) -> u64 {
         self.shared.disk_bytes()
@@ -159,6 +191,18 @@ impl Spool {
     /// Whether the last write failed and nothing has succeeded since, and why; for `/readyz`.
     pub fn trouble(&self) -> Option<String> {
         self.shared.trouble()
+    }
+
+    /// Takes nothing more, [`Intake::reserved`] apart, until it is called with `false`: everybody is told that the spool is
+    /// full. Consumers go on.
+    pub fn hold(&self, held: bool) {
+        self.shared.state().held = held;
+    }
+
+    /// Records, from and behind, that were acknowledged and turned out to be unreadable since the spool was opened or then;
+    /// at most [`DAMAGE_MAX`] ranges.
+    pub fn damaged(&self) -> Vec<(EventId, EventId)> {
+        self.shared.state().damaged.iter().map(|(from, behind)| (EventId(*from), EventId(*behind))).collect()
     }
 
     /// Writes what is waiting, then takes nothing more. Consumers may go on reading.

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use event::Timestamp;
 use keys::{DataKey, Sealer};
@@ -17,6 +18,12 @@ use crate::SpoolError;
 const SEGMENT_MAGIC: [u8; 8] = *b"MSspool1";
 /// Bytes of a segment's header.
 pub(super) const SEGMENT_HEADER_BYTES: u64 = 44;
+/// Extension of a damaged segment that is kept for a while, for who wants to look into it.
+const ASIDE: &str = "damaged";
+/// How long: as long as anything in a spool.
+const ASIDE_MAX: Duration = Duration::from_secs(72 * 3_600);
+/// Records that a byte on disk can stand for: a record takes several bytes, and compression is bounded.
+const RECORDS_PER_BYTE_MAX: u64 = 1_024;
 /// Most bytes of a wrapped key.
 const WRAPPED_KEY_BYTES_MAX: u64 = 4_096;
 
@@ -77,8 +84,15 @@ impl Segment {
         let file = File::open(&path).map_err(io("open"))?;
         let len = file.metadata().map_err(io("measure"))?.len();
         let mut bytes = [0; SEGMENT_HEADER_BYTES as usize];
-        file.read_exact_at(&mut bytes, 0).map_err(io("read"))?;
-        let (created, id) = parse_header(&bytes, first).ok_or_else(|| SpoolError::Foreign { path: path.clone() })?;
+        match file.read_exact_at(&mut bytes, 0) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(SpoolError::Damaged { path });
+            }
+            read => read.map_err(io("read"))?,
+        }
+        let Some((created, id)) = parse_header(&bytes, first) else {
+            return Err(if is_newer(&bytes) { SpoolError::Foreign { path } } else { SpoolError::Damaged { path } });
+        };
         let wrapped = read_bounded(&key_path)?;
         let key = sealer
             .unwrap_data_key(&key_aad(&id, first), &wrapped)
@@ -160,6 +174,18 @@ impl Segment {
         &self.path
     }
 
+    /// Wraps its key anew when an older generation wrapped it; gives whether one did.
+    pub(super) fn rewrap(&self, sealer: &Sealer) -> Result<bool, SpoolError> {
+        let wrapped = read_bounded(&self.key_path)?;
+        let anew = sealer
+            .rewrap_data_key(&key_aad(&self.id, self.first), &wrapped)
+            .map_err(|source| SpoolError::Key { path: self.path.clone(), source })?;
+        match anew {
+            Some(anew) => write_durably(&self.key_path, &anew).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Destroys it: the key is overwritten and removed first, so that what remains of the file is unreadable.
     pub(super) fn destroy(&self) -> Result<(), SpoolError> {
         destroy_key(&self.key_path)?;
@@ -195,6 +221,51 @@ pub(super) fn list(dir: &Path) -> Result<(Vec<u64>, Vec<u64>), SpoolError> {
         remove(&paths(dir, first).0)?;
     }
     Ok((kept, keyless))
+}
+
+/// Sets a damaged segment and its key aside, for [`ASIDE_MAX`]; gives the number behind its last record, as far as that can
+/// be told. No record gets such a number again.
+pub(super) fn set_aside(dir: &Path, first: u64, next: Option<u64>) -> Result<u64, SpoolError> {
+    let (path, key_path) = paths(dir, first);
+    let behind = match next {
+        Some(next) => next,
+        None => end_of_damaged(&path, first)?,
+    };
+    for path in [path, key_path] {
+        let aside = PathBuf::from(format!("{}.{ASIDE}", path.display()));
+        fs::rename(&path, &aside).map_err(|source| SpoolError::Io {
+            doing: "set aside",
+            path: path.clone(),
+            source,
+        })?;
+    }
+    sync_dir(dir)?;
+    Ok(behind)
+}
+
+/// What its whole frames say; without any, more than it can have held.
+fn end_of_damaged(path: &Path, first: u64) -> Result<u64, SpoolError> {
+    let io = |source| SpoolError::Io { doing: "read", path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    let mut walk = Walk::new(first, len);
+    while walk.next_verified(&file).map_err(io)?.is_some() {}
+    let none = walk.expected() == first && len > SEGMENT_HEADER_BYTES;
+    Ok(if none { first.saturating_add(len.saturating_mul(RECORDS_PER_BYTE_MAX)) } else { walk.expected() })
+}
+
+/// Removes what was set aside long ago.
+pub(super) fn remove_aside(dir: &Path) -> Result<(), SpoolError> {
+    let io = |source| SpoolError::Io { doing: "list", path: dir.to_path_buf(), source };
+    for entry in fs::read_dir(dir).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let aside = entry.path().extension().is_some_and(|extension| extension == ASIDE);
+        let age = entry.metadata().and_then(|about| about.modified()).ok().and_then(|time| time.elapsed().ok());
+        if aside && age.is_some_and(|age| age >= ASIDE_MAX) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether the segment was begun and nothing was ever finished in it, its header included.
@@ -287,6 +358,15 @@ fn parse_header(bytes: &[u8; SEGMENT_HEADER_BYTES as usize], first: u64) -> Opti
     let (id, _) = rest.split_first_chunk::<16>()?;
     let whole = *magic == SEGMENT_MAGIC && crc32fast::hash(body) == u32::from_le_bytes(*sum);
     (whole && u64::from_le_bytes(*number) == first).then(|| (Timestamp::from_nanos(i64::from_le_bytes(*created)), *id))
+}
+
+/// Whether it begins as a segment of another version does: that one is for the program that wrote it.
+fn is_newer(bytes: &[u8; SEGMENT_HEADER_BYTES as usize]) -> bool {
+    let (Some((found, rest)), Some((version, magic))) = (bytes.split_first_chunk::<7>(), SEGMENT_MAGIC.split_last())
+    else {
+        return false;
+    };
+    found == magic && rest.first().is_some_and(|digit| digit != version && digit.is_ascii_digit())
 }
 
 const _: () = assert!(MAGIC.len() < HEADER_BYTES);

@@ -64,6 +64,10 @@ pub(super) struct State {
     pub(super) open: BTreeSet<String>,
     pub(super) recent: VecDeque<Arc<Recent>>,
     pub(super) recent_bytes: usize,
+    /// Nothing but what is reserved is taken.
+    pub(super) held: bool,
+    /// Ranges that cannot be read, in the order in which they were found.
+    pub(super) damaged: Vec<(u64, u64)>,
     /// Number that `head` on disk holds.
     head: u64,
     trouble: Option<String>,
@@ -75,6 +79,9 @@ pub(super) struct Shared {
     pub(super) sealer: Sealer,
     pub(super) clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// Held while segments are destroyed. Writer and consumers all do that, and two that stored `head` at once would
+    /// take each other's half-written file away.
+    destroying: Mutex<()>,
     durable: watch::Sender<u64>,
     /// Held as long as the spool or a consumer lives.
     _lock: File,
@@ -95,17 +102,26 @@ impl Shared {
             segment::bury(dir, last)?;
             firsts.pop();
         }
+        segment::remove_aside(dir)?;
         let mut report = OpenReport::default();
         let mut segments = VecDeque::new();
+        let mut aside_end = 0;
         for (place, &first) in firsts.iter().enumerate() {
             let next = firsts.get(place + 1).copied();
-            segments.push_back(Arc::new(open_segment(&settings, &sealer, first, next, &mut report)?));
+            match open_segment(&settings, &sealer, first, next, &mut report)? {
+                Some(segment) => segments.push_back(Arc::new(segment)),
+                None => {
+                    let behind = segment::set_aside(dir, first, next)?;
+                    aside_end = aside_end.max(behind);
+                    report.damaged.push((EventId(first), EventId(behind)));
+                }
+            }
         }
         let head = position::read_head(dir)?;
         let mut positions = position::read_all(dir)?;
         let stored = positions.values().copied().max().unwrap_or(0);
         let end = segments.back().map_or(0, |last: &Arc<Segment>| last.next());
-        let next = end.max(head).max(stored).max(settings.next_id_min.0);
+        let next = end.max(aside_end).max(head).max(stored).max(settings.next_id_min.0);
         let oldest = segments.front().map_or(next, |segment| segment.first);
         for name in &settings.consumers {
             position::check_name(name)?;
@@ -118,9 +134,18 @@ impl Shared {
         let floor = positions.values().copied().min().unwrap_or(0);
         report.keyless = keyless.into_iter().filter(|&first| first >= floor).map(EventId).collect();
         (report.oldest, report.next) = (EventId(oldest), EventId(next));
-        let state = State { segments, positions, head, ..State::default() };
+        let lost = report.damaged.iter().map(|(from, behind)| (from.0, behind.0)).take(super::DAMAGE_MAX).collect();
+        let state = State { segments, positions, head, damaged: lost, ..State::default() };
         let durable = watch::Sender::new(next);
-        let shared = Self { settings, sealer, clock, state: Mutex::new(state), durable, _lock: lock };
+        let shared = Self {
+            settings,
+            sealer,
+            clock,
+            state: Mutex::new(state),
+            destroying: Mutex::default(),
+            durable,
+            _lock: lock,
+        };
         tell(&report);
         shared.trim()?;
         Ok((shared, report))
@@ -171,12 +196,39 @@ impl Shared {
         self.state().segments.iter().map(info).collect()
     }
 
+    /// Wraps the keys of segments anew that an older generation wrapped; gives how many.
+    pub(super) fn rewrap(&self) -> Result<u64, SpoolError> {
+        // No segment is destroyed meanwhile, so no key comes back.
+        let _turn = self.destroying.lock().unwrap_or_else(PoisonError::into_inner);
+        let segments: Vec<Arc<Segment>> = self.state().segments.iter().map(Arc::clone).collect();
+        let mut changed = 0;
+        for segment in segments {
+            changed += u64::from(segment.rewrap(&self.sealer)?);
+        }
+        Ok(changed)
+    }
+
     pub(super) fn trouble(&self) -> Option<String> {
         self.state().trouble.clone()
     }
 
     pub(super) fn in_trouble(&self, reason: &str) {
         self.state().trouble = Some(reason.to_owned());
+    }
+
+    /// Records that were acknowledged cannot be read; each range is counted and told once, whoever finds it.
+    pub(super) fn damaged(&self, from: u64, behind: u64) {
+        let mut state = self.state();
+        let known = state.damaged.iter().any(|(start, end)| *start <= from && behind <= *end);
+        if behind <= from || known {
+            return;
+        }
+        if state.damaged.len() < super::DAMAGE_MAX {
+            state.damaged.push((from, behind));
+        }
+        drop(state);
+        metrics::counter!("metrosoc_spool_damaged_records_total").increment(behind - from);
+        tracing::error!(from, behind, "spool: records cannot be read any more");
     }
 
     /// Stores a consumer's position, then destroys what everybody has passed. Positions never go back.
@@ -199,6 +251,7 @@ impl Shared {
 
     /// Destroys the finished segments that every consumer has passed; none while no consumer is known.
     pub(super) fn trim(&self) -> Result<(), SpoolError> {
+        let _turn = self.destroying.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((passed, end)) = self.take_passed() {
             self.keep_head(end)?;
             passed.destroy()?;
@@ -245,21 +298,27 @@ fn lock(settings: &SpoolSettings) -> Result<File, SpoolError> {
     }
 }
 
-/// Opens a segment; the last one (`next` unknown) is looked through and repaired.
+/// Opens a segment; the last one (`next` unknown) is looked through and repaired. `None` for one that is damaged so that
+/// nothing of it can be read.
 fn open_segment(
     settings: &SpoolSettings,
     sealer: &Sealer,
     first: u64,
     next: Option<u64>,
     report: &mut OpenReport,
-) -> Result<Segment, SpoolError> {
-    let segment = Segment::open(&settings.dir, sealer, first, next.unwrap_or(first))?;
+) -> Result<Option<Segment>, SpoolError> {
+    let segment = match Segment::open(&settings.dir, sealer, first, next.unwrap_or(first)) {
+        Ok(segment) => segment,
+        Err(SpoolError::Damaged { .. }) => return Ok(None),
+        Err(SpoolError::Key { .. }) if settings.key_is_proven => return Ok(None),
+        Err(error) => return Err(error),
+    };
     if next.is_none() {
         let repair = segment.repair()?;
         report.torn_bytes = repair.torn_bytes;
         report.damaged.extend(repair.damaged.into_iter().map(|(from, behind)| (EventId(from), EventId(behind))));
     }
-    Ok(segment)
+    Ok(Some(segment))
 }
 
 fn tell(report: &OpenReport) {

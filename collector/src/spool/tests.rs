@@ -167,6 +167,40 @@ async fn passed_segments_are_destroyed_and_numbering_goes_on_for_ever() {
     assert_eq!(spool.intake().submit(one("e")).await.unwrap().first, EventId(40));
 }
 
+/// They used to take each other's half-written `head` away: a segment that was to be destroyed then stayed, or a consumer
+/// was told that its position could not be kept.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn writer_and_consumers_destroy_segments_at_the_same_time() {
+    const TOTAL: u64 = 150;
+    let place = Place::new();
+    let names = ["index", "detector", "edges"];
+    let consumers = names.map(str::to_owned).to_vec();
+    let spool = place.open(SpoolSettings { segment_bytes: 1, consumers, ..place.settings() });
+    let follow = |mut consumer: Consumer| async move {
+        while consumer.position() < EventId(TOTAL) {
+            let batch = consumer.next_batch(2, SOON).await.unwrap();
+            let next = batch.last().map_or(consumer.position(), |(id, _)| EventId(id.0 + 1));
+            consumer.commit(next).await.unwrap();
+        }
+    };
+    let following = names.map(|name| tokio::spawn(follow(spool.reader(name, None).unwrap())));
+    let intake = spool.intake();
+    for number in 0..TOTAL {
+        intake.submit(one(&number.to_string())).await.unwrap();
+    }
+    for one in following {
+        one.await.unwrap();
+    }
+    spool.close().await;
+    let dir = place.spool_dir();
+    assert_eq!(segment_files(&dir, "seg"), [] as [PathBuf; 0], "every segment was passed");
+    assert_eq!(segment_files(&dir, "key"), [] as [PathBuf; 0], "and its key with it");
+    assert_eq!(segment_files(&dir, "new"), [] as [PathBuf; 0], "nothing half-written stays");
+    assert_eq!(position::read_head(&dir).unwrap(), TOTAL);
+    drop(spool);
+    assert_eq!(place.open(place.settings()).intake().submit(one("next")).await.unwrap().first, EventId(TOTAL));
+}
+
 #[tokio::test]
 async fn a_segment_of_age_is_finished_without_new_records() {
     let place = Place::new();
@@ -250,9 +284,12 @@ struct Faults {
     flushes: Arc<AtomicUsize>,
     cuts: Arc<AtomicUsize>,
     syncs: Arc<AtomicUsize>,
+    /// Writes to a file of which a flush had failed.
+    distrusted: Arc<AtomicUsize>,
 }
 
-struct Failing(fs::File, Faults);
+/// A file, its faults, and whether a flush of it failed.
+struct Failing(fs::File, Faults, bool);
 
 fn due(counter: &AtomicUsize) -> io::Result<()> {
     let left = counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -261,6 +298,7 @@ fn due(counter: &AtomicUsize) -> io::Result<()> {
 
 impl Append for Failing {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.1.distrusted.fetch_add(usize::from(self.2), Ordering::SeqCst);
         if let Err(error) = due(&self.1.writes) {
             Append::write_at(&mut self.0, &bytes[..bytes.len() / 2], offset)?;
             return Err(error);
@@ -270,7 +308,10 @@ impl Append for Failing {
 
     fn sync(&mut self) -> io::Result<()> {
         self.1.syncs.fetch_add(1, Ordering::SeqCst);
-        due(&self.1.flushes)?;
+        self.2 |= due(&self.1.flushes).is_err();
+        if self.2 {
+            return Err(io::Error::other("injected"));
+        }
         self.0.sync()
     }
 
@@ -283,7 +324,7 @@ impl Append for Failing {
 impl Faults {
     fn open(&self, place: &Place, settings: SpoolSettings) -> Spool {
         let faults = self.clone();
-        let appender: writer::MakeAppender = Box::new(move |file, _| Box::new(Failing(file, faults.clone())));
+        let appender: writer::MakeAppender = Box::new(move |file, _| Box::new(Failing(file, faults.clone(), false)));
         Spool::open_with(settings, place.sealer.clone(), Arc::new(SystemClock), appender).unwrap()
     }
 }
@@ -304,6 +345,7 @@ async fn check_faults(writes: usize, flushes: usize, cuts: usize) {
         refused += 1;
     }
     assert!(refused > 0 && spool.trouble().is_none());
+    assert_eq!(faults.distrusted.load(Ordering::SeqCst), 0, "what the kernel has of that file is not known any more");
     let expected = numbered(&["kept", "new"]);
     assert_eq!(read(&spool, "index").await, expected, "what was refused is not there");
     spool.close().await;
@@ -379,6 +421,91 @@ async fn a_damaged_frame_is_skipped_and_reported_and_the_rest_is_kept() {
     assert_eq!(spool.report().damaged, [(EventId(1), EventId(2))]);
     assert_eq!(read(&spool, "index").await.len(), 2);
     assert_eq!(spool.intake().submit(one("fourth")).await.unwrap().first, EventId(3));
+}
+
+#[tokio::test]
+async fn a_held_spool_takes_nothing_but_what_is_reserved() {
+    let place = Place::new();
+    let spool = place.open(place.settings());
+    let intake = spool.intake();
+    intake.submit(one("before")).await.unwrap();
+    spool.hold(true);
+    assert_eq!(intake.submit(one("refused")).await, Err(IntakeError::Full));
+    assert_eq!(intake.reserved().submit(one("why")).await.unwrap().first, EventId(1));
+    let cancel = CancellationToken::new();
+    let patient = intake.submit_until_stored(one("after"), &cancel);
+    let (stored, ()) = tokio::join!(patient, async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        spool.hold(false);
+    });
+    assert_eq!(stored.unwrap().first, EventId(2));
+    assert_eq!(read(&spool, "index").await, numbered(&["before", "why", "after"]));
+}
+
+/// Three segments with a record each; `damage` is done to the files of the one with this number.
+async fn check_damaged_segment(number: u64, damage: impl Fn(&Path, &Path)) -> (Result<Spool, SpoolError>, Place) {
+    let place = Place::new();
+    let settings = SpoolSettings { segment_bytes: 1, key_is_proven: true, ..place.settings() };
+    let spool = place.open(settings.clone());
+    for text in ["a", "b", "c"] {
+        spool.intake().submit(one(text)).await.unwrap();
+    }
+    spool.close().await;
+    drop(spool);
+    let path = place.spool_dir().join(format!("{number:020}.seg"));
+    damage(&path, &path.with_extension("key"));
+    (Spool::open(settings, place.sealer.clone(), Arc::new(SystemClock)), place)
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 0x40;
+    fs::write(path, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_segment_of_which_nothing_can_be_read_is_set_aside() {
+    let (spool, place) = check_damaged_segment(1, |segment, _| flip(segment, 20)).await;
+    let spool = spool.unwrap();
+    assert_eq!((spool.report().damaged.as_slice(), spool.damaged().len()), ([(EventId(1), EventId(2))].as_slice(), 1));
+    assert_eq!(read(&spool, "index").await, [(0, "a".to_owned()), (2, "c".to_owned())]);
+    assert_eq!(segment_files(&place.spool_dir(), "damaged").len(), 2);
+    assert_eq!(spool.damaged().len(), 1, "told once");
+
+    // The last one: what its frames say of numbers is believed, so that none is given twice.
+    let (spool, _place) = check_damaged_segment(2, |segment, _| flip(segment, 20)).await;
+    let spool = spool.unwrap();
+    assert_eq!(spool.report().damaged, [(EventId(2), EventId(3))]);
+    assert_eq!(spool.intake().submit(one("d")).await.unwrap().first, EventId(3));
+
+    let (spool, _place) = check_damaged_segment(0, |_, key| flip(key, 30)).await;
+    assert_eq!(spool.unwrap().report().damaged, [(EventId(0), EventId(1))]);
+    let (spool, _place) = check_damaged_segment(0, |segment, _| fs::write(segment, b"MSsp").unwrap()).await;
+    assert_eq!(spool.unwrap().report().damaged, [(EventId(0), EventId(1))]);
+}
+
+#[tokio::test]
+async fn a_segment_of_a_newer_program_is_refused() {
+    let newer = |segment: &Path, _: &Path| {
+        let mut bytes = fs::read(segment).unwrap();
+        bytes[7] = b'2';
+        fs::write(segment, bytes).unwrap();
+    };
+    let (spool, place) = check_damaged_segment(1, newer).await;
+    let error = spool.unwrap_err();
+    assert!(matches!(error, SpoolError::Foreign { .. }), "{error}");
+    assert!(segment_files(&place.spool_dir(), "damaged").is_empty());
+}
+
+#[tokio::test]
+async fn a_spool_begins_where_it_is_told() {
+    let place = Place::new();
+    begin(&place.spool_dir(), EventId(1 << 40)).unwrap();
+    assert!(begin(&place.spool_dir(), EventId(7)).is_err(), "there is one already");
+    let spool = place.open(place.settings());
+    assert_eq!(spool.next_id(), EventId(1 << 40));
+    assert_eq!(spool.intake().submit(one("first")).await.unwrap().first, EventId(1 << 40));
+    assert_eq!(read(&spool, "index").await, [(1 << 40, "first".to_owned())]);
 }
 
 #[tokio::test]

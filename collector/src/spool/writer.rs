@@ -69,6 +69,7 @@ pub(super) fn start(shared: &Arc<Shared>, appender: MakeAppender) -> Result<Inta
         appender,
         current: None,
         wounded: false,
+        spent: false,
         crowded: false,
     };
     thread::Builder::new()
@@ -85,6 +86,9 @@ struct Writer {
     current: Option<Current>,
     /// The current segment has bytes behind its durable end that could not be cut off.
     wounded: bool,
+    /// A flush of the current segment failed: what the kernel holds of it is not known any more, and nothing is written to
+    /// it again, whether what is behind its durable end could be cut off at once or not.
+    spent: bool,
     /// The last group had several submitters: it is worth waiting for more.
     crowded: bool,
 }
@@ -107,7 +111,7 @@ struct Group {
 
 impl Group {
     fn add(&mut self, job: Job) {
-        let Job { records, bytes, reply, _room: room } = job;
+        let Job { records, bytes, reply, _room: room, .. } = job;
         self.submitters.push_back((records.len(), reply));
         self.records.extend(records);
         self.rooms.push(room);
@@ -170,7 +174,8 @@ impl Writer {
 
     fn take(&mut self, group: &mut Group, job: Job, free: &mut u64) {
         let needed = job.bytes as u64 + JOB_OVERHEAD_BYTES;
-        if let Some(left) = free.checked_sub(needed) {
+        let held = !job.reserved && self.shared.state().held;
+        if !held && let Some(left) = free.checked_sub(needed) {
             *free = left;
             group.add(job);
             return;
@@ -226,11 +231,8 @@ impl Writer {
             return Err(error.to_string());
         }
         if let Err(error) = current.file.sync() {
-            // What the kernel still holds of this file is not known any more: nothing is written to it again.
-            self.wounded = true;
-            if self.heal().is_ok() {
-                self.finish();
-            }
+            (self.wounded, self.spent) = (true, true);
+            let _ = self.heal();
             return Err(error.to_string());
         }
         current.segment.grown(len + bytes.len() as u64, next);
@@ -261,6 +263,9 @@ impl Writer {
             current.file.cut(current.segment.len()).map_err(|error| error.to_string())?;
         }
         self.wounded = false;
+        if std::mem::take(&mut self.spent) {
+            self.finish();
+        }
         Ok(())
     }
 

@@ -11,6 +11,8 @@ export class Problem extends Error {
     readonly expected: string | undefined = undefined,
     readonly because: string[] = [],
     readonly retryAfterSeconds: number | undefined = undefined,
+    /** The last step of `type`: which kind of problem it is. */
+    readonly kind = "",
   ) {
     super(detail || title);
   }
@@ -29,7 +31,37 @@ export function onSessionEnded(act: () => void): void {
   ended = act;
 }
 
+let stepUp: (() => Promise<boolean>) | undefined;
+
+/** Says how somebody shows the second factor again; gives whether he did. */
+export function onStepUp(ask: () => Promise<boolean>): void {
+  stepUp = ask;
+}
+
 export async function call<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  return withStepUp(path, async () => {
+    const response = await answer(method, path, body, signal);
+    return (response.status === 204 ? undefined : await response.json()) as T;
+  });
+}
+
+/** An answer that is text, such as the ledger's signed note. */
+export async function callText(path: string): Promise<string> {
+  return withStepUp(path, async () => (await answer("GET", path)).text());
+}
+
+/** Asks once more when the server wants the second factor first and somebody showed it. */
+async function withStepUp<T>(path: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    const due = error instanceof Problem && error.kind === "step-up" && path !== "/session/step-up";
+    if (!due || !stepUp || !(await stepUp())) throw error;
+    return act();
+  }
+}
+
+async function answer(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
   if (body !== undefined) headers["content-type"] = "application/json";
   if (method !== "GET" && csrf) headers["x-csrf-token"] = csrf;
@@ -40,9 +72,9 @@ export async function call<T>(method: string, path: string, body?: unknown, sign
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new Problem(0, "", "");
   });
-  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T;
+  if (response.ok) return response;
   const problem = await readProblem(response);
-  if (problem.status === 401 && !(path === "/session" || path === "/setup")) ended();
+  if (problem.status === 401 && !/^\/(session(\/second-step)?|setup)$/.test(path)) ended();
   throw problem;
 }
 
@@ -60,6 +92,7 @@ async function readProblem(response: Response): Promise<Problem> {
     text("expected") || undefined,
     because,
     Number.isFinite(after) ? after : undefined,
+    text("type").split("/").at(-1) ?? "",
   );
 }
 

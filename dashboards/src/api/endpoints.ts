@@ -4,10 +4,16 @@ import type {
   Alert,
   AlertDetail,
   AlertPage,
+  Challenge,
+  Enrolment,
   FieldInfo,
+  Hit,
   SearchAnswer,
   SearchRequest,
+  SecondFactor,
   SessionAnswer,
+  SessionInfo,
+  SignOn,
   Settled,
   Stats,
   Status,
@@ -26,7 +32,21 @@ export const api = {
   setUp: (code: string, name: string, password: string) =>
     call<SessionAnswer>("POST", "/setup", { code, name, password }),
   session: () => call<SessionAnswer>("GET", "/session"),
-  signIn: (name: string, password: string) => call<SessionAnswer>("POST", "/session", { name, password }),
+  signIn: (name: string, password: string) => call<SessionAnswer | Challenge>("POST", "/session", { name, password }),
+  secondStep: (challenge: string, code: string) =>
+    call<SessionAnswer>("POST", "/session/second-step", { challenge, code }),
+  signOn: () => call<SignOn>("GET", "/oidc"),
+  stepUp: (code: string) => call<SessionAnswer>("POST", "/session/step-up", { code }),
+  confirmPassword: (password: string) => call<SessionAnswer>("POST", "/session/step-up", { password }),
+  secondFactor: () => call<SecondFactor>("GET", "/session/second-factor"),
+  enrol: () => call<Enrolment>("POST", "/session/second-factor"),
+  confirmEnrolment: (code: string) =>
+    call<SessionAnswer & { recovery_codes: string[] }>("POST", "/session/second-factor/confirm", { code }),
+  recoveryCodes: () => call<{ recovery_codes: string[] }>("POST", "/session/second-factor/codes"),
+  removeSecondFactor: () => call<void>("DELETE", "/session/second-factor"),
+  sessions: () => call<{ sessions: SessionInfo[] }>("GET", "/sessions"),
+  endSession: (id: string) => call<void>("DELETE", `/sessions/${enc(id)}`),
+  endOtherSessions: () => call<{ ended: number }>("DELETE", "/sessions"),
   signOut: () => call<void>("DELETE", "/session"),
   stats: () => call<Stats>("GET", "/stats"),
 
@@ -44,5 +64,6 @@ export const api = {
   assignable: () => call<{ users: string[] }>("GET", "/users/assignable"),
 
   search: (request: SearchRequest, signal?: AbortSignal) => call<SearchAnswer>("POST", "/search", request, signal),
+  event: (id: number | string) => call<Hit>("GET", `/events/${enc(String(id))}`),
   fields: () => call<{ fields: FieldInfo[] }>("GET", "/fields"),
 };

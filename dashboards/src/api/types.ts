@@ -20,11 +20,51 @@ export interface Purpose {
 }
 
 export interface SessionAnswer {
+  second_factor: { enrolled: boolean; due: boolean };
+  /** Whether the sign-on provider began it. */
+  federated: boolean;
+  /** Where to go after signing out, for sessions of the sign-on provider. */
+  sign_out_url?: string | null;
   user: User;
   csrf: string;
   can: Record<string, string[]>;
   free_text: boolean;
   purposes: Purpose[];
+}
+
+/** The password was right; the second factor is asked for. */
+export interface Challenge {
+  challenge: string;
+  ends: string;
+}
+
+export interface SignOn {
+  enabled: boolean;
+  name: string;
+}
+
+export interface Enrolment {
+  secret: string;
+  uri: string;
+  /** Rows of the QR code, `1` for dark modules. */
+  qr: string[] | null;
+}
+
+export interface SecondFactor {
+  enrolled: boolean;
+  required: boolean;
+  recovery_codes: number;
+}
+
+export interface SessionInfo {
+  id: string;
+  address: string;
+  user_agent: string;
+  started: string;
+  seen: string;
+  ends: string;
+  strength: string;
+  current: boolean;
 }
 
 export interface Entities {
@@ -48,7 +88,24 @@ export interface Alert {
   updated: string;
   entities: Entities;
   events: number[];
+  /** The comparisons that were true; what this account may not see is left out by the server. */
+  atoms?: Atom[];
+  /** 0 to 100. */
+  risk_score?: number;
   authenticated: boolean;
+}
+
+/** One comparison of a rule that held. */
+export interface Atom {
+  /** The rule's selection; `group-by` for a correlation. */
+  selection: string;
+  /** Nothing for keywords, which are found in the text as a whole. */
+  field?: string | null;
+  /** The rule's modifiers, `contains|all`; empty for equality. */
+  operator: string;
+  /** What the rule wants; nothing where that would tell a masked value. */
+  pattern?: string | null;
+  value?: string | null;
 }
 
 export interface AlertPage {
@@ -69,6 +126,9 @@ export interface HistoryEntry {
 export interface RuleText {
   title?: string;
   description?: string | null;
+  description_vi?: string | null;
+  /** The rules that a correlation joins. */
+  correlation?: string[];
   level?: Level;
   tags?: string[];
   references?: string[];

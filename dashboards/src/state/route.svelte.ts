@@ -1,6 +1,7 @@
 // Where the page stands: screen, open alert and harmless choices in the hash; query text in the history entry only.
 
-export type Screen = "alerts" | "search";
+export const SCREEN_NAMES = ["alerts", "search", "rules", "risk", "sites", "audit", "requests", "reveals", "subjects", "account"] as const;
+export type Screen = (typeof SCREEN_NAMES)[number];
 
 export interface Kept {
   query?: string;
@@ -47,7 +48,7 @@ class Route {
   #read(): void {
     const [path = "", query = ""] = location.hash.replace(/^#/, "").split("?");
     const [, screen, id] = path.split("/");
-    this.screen = screen === "search" ? "search" : "alerts";
+    this.screen = SCREEN_NAMES.find((name) => name === screen) ?? "alerts";
     this.id = id ? decode(id) : undefined;
     this.params = new URLSearchParams(query);
     const kept = (history.state as Kept | null) ?? {};

@@ -93,6 +93,27 @@ export function editable(text: string): string {
   return `${part("year")}-${part("month")}-${part("day")} ${part("hour")}:${part("minute")}:${part("second")}`;
 }
 
+/** `Sat 22/11` of a calendar day `2026-11-22`. */
+export function dayName(text: string): string {
+  const ms = Date.parse(`${text}T00:00:00Z`);
+  if (Number.isNaN(ms)) return text;
+  const name = new Intl.DateTimeFormat(locale(), { timeZone: "UTC", weekday: "short" }).format(ms);
+  return `${name} ${text.slice(8, 10)}/${text.slice(5, 7)}`;
+}
+
+/** `22/11/2026`, of a moment. */
+export function dateOf(text: string): string {
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? text : date(ms);
+}
+
+/** A length of time in the largest unit that tells it whole: `4 hours`, `90 minutes`. */
+export function lasting(seconds: number): string {
+  const units = [["d", 86_400], ["h", 3600], ["m", 60]] as const;
+  const [letter, size] = units.find(([, size]) => seconds >= size && seconds % size === 0) ?? ["s", 1];
+  return spanText(seconds / size, letter);
+}
+
 /** How long ago, in words. */
 export function ago(text: string, now: number): string {
   const seconds = Math.round((Date.parse(text) - now) / 1000);

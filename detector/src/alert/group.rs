@@ -1,12 +1,14 @@
 //! What belongs together: findings of one rule, at one site, about one entity, close in time.
+//!
+//! All findings of a batch are grouped in memory first; however many there are, each alert that they touch is written once.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use event::{Alert, AlertId, AlertStatus, Atom, EventId, Finding, Timestamp, Trigger};
 use ring::digest::{SHA256, digest};
-use store::Tx;
 
-use super::row;
+use super::row::Wanted;
 use crate::DetectorError;
 use crate::sigma::explain::ATOMS_MAX;
 
@@ -16,7 +18,7 @@ const EVENTS_KEPT: usize = 50;
 /// Findings of one batch with the same key, in the order of the events.
 pub(super) struct Group<'f> {
     pub(super) key: String,
-    pub(super) findings: Vec<&'f Finding>,
+    findings: Vec<&'f Finding>,
 }
 
 /// Rule, site and the entity that tells most: who attacked, else where, else who, else what was attacked.
@@ -29,54 +31,101 @@ pub(crate) fn key_of(finding: &Finding) -> String {
         .or_else(|| entities.destination_ip.map(|address| format!("destination.ip={address}")))
         .unwrap_or_default();
     let site = entities.site.as_ref().map_or("", |site| site.as_str());
-    format!("{}\n{site}\n{entity}", finding.rule.id)
+    let mut key = format!("{}\n{site}\n{entity}", finding.rule.id);
+    // PostgreSQL keeps no NUL in text.
+    key.retain(|letter| letter != '\0');
+    key
 }
 
-impl Group<'_> {
-    /// Adds the findings to open alerts or makes new ones; returns a trigger for each alert touched.
-    pub(super) async fn store(
-        self,
-        tx: &mut Tx,
-        window: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<Trigger>, DetectorError> {
-        let times = || self.findings.iter().map(|finding| finding.time);
-        let (Some(least), Some(greatest)) = (times().min(), times().max()) else { return Ok(Vec::new()) };
-        let open = row::open_alerts(tx, &self.key, least.minus(window), greatest.plus(window)).await?;
-        let mut alerts: Vec<(Alert, Change)> = open.into_iter().map(|alert| (alert, Change::None)).collect();
-        for finding in &self.findings {
-            let near = alerts.iter_mut().find(|(alert, _)| is_near(alert, finding.time, window));
-            match near {
-                Some((alert, change)) => {
-                    grow(alert, finding, now);
-                    *change = change.grown();
-                }
-                None => alerts.push((first(&self.key, finding, now)?, Change::Made)),
-            }
-        }
-        let mut triggers = Vec::new();
-        for (alert, change) in alerts {
-            match change {
-                Change::None => continue,
-                Change::Made => row::insert(tx, &self.key, &alert).await?,
-                Change::Grown => row::grow(tx, &alert).await?,
-            }
-            triggers.push(trigger(&alert, now));
-        }
-        Ok(triggers)
-    }
+/// An alert that findings touch.
+pub(super) struct Touched {
+    pub(super) alert: Alert,
+    pub(super) change: Change,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Change {
+/// What findings do to an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
     None,
     Made,
     Grown,
 }
 
-impl Change {
-    fn grown(self) -> Self {
-        if self == Self::Made { Self::Made } else { Self::Grown }
+/// The groups of findings, in the order of their first ones.
+pub(super) fn gather<'f>(findings: impl Iterator<Item = &'f Finding>) -> Vec<Group<'f>> {
+    let mut numbers: HashMap<String, usize> = HashMap::new();
+    let mut all: Vec<Vec<&Finding>> = Vec::new();
+    for finding in findings {
+        let number = *numbers.entry(key_of(finding)).or_insert(all.len());
+        match all.get_mut(number) {
+            Some(group) => group.push(finding),
+            None => all.push(vec![finding]),
+        }
+    }
+    let mut keys: Vec<(String, usize)> = numbers.into_iter().collect();
+    keys.sort_unstable_by_key(|(_, number)| *number);
+    keys.into_iter().zip(all).map(|((key, _), findings)| Group { key, findings }).collect()
+}
+
+/// Which alerts groups want, to put their findings to them.
+pub(super) fn wanted<'g>(groups: &'g [Group<'_>], window: Duration) -> Vec<Wanted<'g>> {
+    groups.iter().filter_map(|group| group.wanted(window)).collect()
+}
+
+impl Group<'_> {
+    fn wanted(&self, window: Duration) -> Option<Wanted<'_>> {
+        let times = || self.findings.iter().map(|finding| finding.time);
+        let (from, to) = (times().min()?.minus(window), times().max()?.plus(window));
+        Some(Wanted { key: &self.key, from, to })
+    }
+
+    /// Adds the findings to open alerts of the group or makes new ones; gives those that changed.
+    ///
+    /// # Errors
+    /// When no id can be made of an event and the key.
+    pub(super) fn touch(
+        &self,
+        open: Vec<Alert>,
+        window: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<Touched>, DetectorError> {
+        let mut alerts: Vec<Touched> = open.into_iter().map(|alert| Touched { alert, change: Change::None }).collect();
+        for finding in &self.findings {
+            if let Some(near) = alerts.iter_mut().find(|one| is_near(&one.alert, finding.time, window)) {
+                near.grow(finding, now);
+                continue;
+            }
+            let made = first(&self.key, finding, now)?;
+            // Time may give several at one event, days apart: an id is one alert's.
+            match alerts.iter_mut().find(|one| one.alert.id == made.id) {
+                Some(same) => same.grow(finding, now),
+                None => alerts.push(Touched { alert: made, change: Change::Made }),
+            }
+        }
+        alerts.retain(|one| one.change != Change::None);
+        Ok(alerts)
+    }
+}
+
+impl Touched {
+    fn grow(&mut self, finding: &Finding, now: Timestamp) {
+        grow(&mut self.alert, finding, now);
+        if self.change == Change::None {
+            self.change = Change::Grown;
+        }
+    }
+
+    /// What the responder is told.
+    pub(super) fn trigger(&self, now: Timestamp) -> Trigger {
+        let alert = &self.alert;
+        Trigger {
+            alert: alert.id.clone(),
+            rule: alert.rule.clone(),
+            entities: alert.entities.clone(),
+            count: alert.count,
+            authenticated: alert.authenticated,
+            time: now,
+        }
     }
 }
 
@@ -123,7 +172,12 @@ fn grow(alert: &mut Alert, finding: &Finding, now: Timestamp) {
     old.source_ip = old.source_ip.or(new.source_ip);
     old.destination_ip = old.destination_ip.or(new.destination_ip);
     finding.events().for_each(|id| keep(alert, id));
-    finding.atoms.iter().for_each(|atom| witness(alert, atom));
+    for atom in &finding.atoms {
+        if alert.atoms.len() >= ATOMS_MAX {
+            break;
+        }
+        witness(alert, atom);
+    }
 }
 
 /// The first ids stay, and the last.
@@ -143,18 +197,7 @@ fn witness(alert: &mut Alert, atom: &Atom) {
         (&own.selection, &own.field, &own.operator, &own.pattern)
             == (&atom.selection, &atom.field, &atom.operator, &atom.pattern)
     };
-    if alert.atoms.len() < ATOMS_MAX && !alert.atoms.iter().any(same) {
+    if !alert.atoms.iter().any(same) {
         alert.atoms.push(atom.clone());
-    }
-}
-
-fn trigger(alert: &Alert, now: Timestamp) -> Trigger {
-    Trigger {
-        alert: alert.id.clone(),
-        rule: alert.rule.clone(),
-        entities: alert.entities.clone(),
-        count: alert.count,
-        authenticated: alert.authenticated,
-        time: now,
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use store::sqlx::any::AnyArguments;
 use store::sqlx::{self, Any, AssertSqlSafe, Row};
 
-use super::{Alerts, row};
+use super::{Alerts, held, row};
 use crate::DetectorError;
 
 /// Most alerts on one page.
@@ -68,7 +68,7 @@ impl Alerts {
         self.require(permit, Operation::Read)?;
         let limit = if query.limit == 0 { 50 } else { query.limit.min(LIMIT_MAX) };
         let mut condition = Condition::default();
-        condition.scope(permit);
+        condition.reach(permit);
         condition.filter(query)?;
         let count = format!("SELECT COUNT(*) FROM alert WHERE {}", condition.sql());
         let total: i64 = condition.bind_scalar(&count).fetch_one(self.store.pool()).await?;
@@ -133,7 +133,7 @@ impl Alerts {
     pub async fn open_count(&self, permit: &Permit) -> Result<u64, DetectorError> {
         self.require(permit, Operation::Read)?;
         let mut condition = Condition::default();
-        condition.scope(permit);
+        condition.reach(permit);
         condition.filter(&AlertQuery {
             status: vec![AlertStatus::New, AlertStatus::Acknowledged],
             ..AlertQuery::default()
@@ -160,10 +160,11 @@ impl Alerts {
     }
 }
 
-/// The alert, unless it is missing or outside the permit's scope, which look the same.
+/// The alert, unless it is missing, outside the permit's scope or withheld, which look the same.
 pub(super) fn in_scope(permit: &Permit, id: &AlertId, alert: Option<Alert>) -> Result<Alert, DetectorError> {
     let holds = |alert: &Alert| permit.scope().holds(alert.entities.agency.as_ref(), alert.entities.site.as_ref());
-    alert.filter(holds).ok_or_else(|| DetectorError::NoSuchAlert { id: id.to_string() })
+    let shown = |alert: &Alert| holds(alert) && !held::is_withheld(permit, alert);
+    alert.filter(shown).ok_or_else(|| DetectorError::NoSuchAlert { id: id.to_string() })
 }
 
 /// Shows of entities and atoms what the masks allow.
@@ -175,13 +176,13 @@ pub(super) fn mask(alert: &mut Alert, masks: &dyn Masks) {
 /// A masked address is no address: nothing is left of it.
 fn mask_entities(entities: &mut Entities, masks: &dyn Masks) {
     let text = |field, value: &mut Option<String>| {
-        *value = value.take().and_then(|text| masks.show(field, &text).map(|shown| shown.into_owned()));
+        *value = value.take().and_then(|text| event::shown_text(masks, field, &text).map(|shown| shown.into_owned()));
     };
     text("host.name", &mut entities.host);
     text("user.name", &mut entities.user);
     let address = |field, value: &mut Option<IpAddr>| {
         if masks.visibility(field) != Visibility::Clear {
-            *value = value.and_then(|address| masks.show(field, &address.to_string())?.parse().ok());
+            *value = value.and_then(|address| event::shown_text(masks, field, &address.to_string())?.parse().ok());
         }
     };
     address("source.ip", &mut entities.source_ip);
@@ -226,12 +227,19 @@ impl Condition {
         });
     }
 
-    pub(super) fn scope(&mut self, permit: &Permit) {
+    /// Within the permit's scope, without what it withholds.
+    pub(super) fn reach(&mut self, permit: &Permit) {
         if let Reach::Only(agencies) = &permit.scope().agencies {
             self.one_of("agency", agencies.iter().map(|agency| agency.as_str()));
         }
         if let Reach::Only(sites) = &permit.scope().sites {
             self.one_of("site", sites.iter().map(|site| site.as_str()));
+        }
+        if let Some(tokens) = permit.withheld() {
+            let all = tokens.iter().map(String::as_str).chain([held::TOO_MANY]);
+            let places: Vec<String> = all.map(|token| self.place(Bound::Text(token.to_owned()))).collect();
+            let theirs = format!("SELECT alert FROM alert_token WHERE token IN ({})", places.join(", "));
+            self.parts.push(format!("id NOT IN ({theirs})"));
         }
     }
 

@@ -1,9 +1,11 @@
 //! Alerts: findings grouped, stored with the detector's position, listed and changed under a permit.
 //!
-//! `group` decides what belongs together, `row` is the stored form, `list`, `change` and `risk` are the doors.
+//! `group` decides what belongs together, `row` is the stored form, `held` what in it may be withheld, `list`,
+//! `change` and `risk` are the doors.
 
 mod change;
 mod group;
+mod held;
 mod list;
 mod overdue;
 mod risk;
@@ -12,7 +14,7 @@ mod row;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Clock, EventId, Finding, Trigger};
+use event::{Alert, Clock, EventId, Finding, Trigger};
 use store::{Store, Tx};
 
 pub use change::AlertChange;
@@ -21,7 +23,7 @@ pub use risk::{EntityKind, EntityRisk, RISK_WINDOW, RiskPage};
 
 use crate::DetectorError;
 use crate::exception::{self, Hiding};
-use group::Group;
+use group::Change;
 pub(crate) use group::key_of;
 
 /// How long after its last finding an open alert still takes new ones, unless told otherwise.
@@ -57,7 +59,8 @@ impl Alerts {
         self.store.meta(POSITION).await?.map(|text| read_position(&text)).transpose()
     }
 
-    /// Takes the findings of the events before `next` and moves the position there, in one transaction.
+    /// Takes the findings of the events before `next` and moves the position there, in one transaction of few statements:
+    /// every alert that is touched is read and written once, however many findings touch it.
     ///
     /// Findings of events that were taken before are left out, so a replay after a crash never counts twice. Returns one
     /// trigger for every alert that was made or grew.
@@ -104,7 +107,7 @@ impl Alerts {
     /// When the store refuses; then no alert has changed.
     pub async fn take_overdue(&self, findings: &[Finding]) -> Result<Vec<Trigger>, DetectorError> {
         let mut tx = self.store.begin().await?;
-        let new = overdue::new_ones(&mut tx, findings, self.clock.now()).await?;
+        let new = overdue::new_ones(&mut tx, self.store.kind(), findings, self.clock.now()).await?;
         let triggers = self.store_in(&mut tx, new.into_iter()).await?;
         tx.commit().await?;
         Ok(triggers)
@@ -115,19 +118,23 @@ impl Alerts {
         tx: &mut Tx,
         findings: impl Iterator<Item = &'f Finding>,
     ) -> Result<Vec<Trigger>, DetectorError> {
-        let mut groups: Vec<Group> = Vec::new();
-        for finding in findings {
-            let key = key_of(finding);
-            match groups.iter_mut().find(|group| group.key == key) {
-                Some(group) => group.findings.push(finding),
-                None => groups.push(Group { key, findings: vec![finding] }),
-            }
+        let now = self.clock.now();
+        let groups = group::gather(findings);
+        let mut open = row::open_alerts(tx, self.store.kind(), &group::wanted(&groups, self.window)).await?;
+        let mut touched = Vec::with_capacity(groups.len());
+        for group in &groups {
+            let of_group = open.remove(&group.key).unwrap_or_default();
+            touched.extend(group.touch(of_group, self.window, now)?.into_iter().map(|one| (group.key.as_str(), one)));
         }
-        let mut triggers = Vec::new();
-        for group in groups {
-            triggers.extend(group.store(tx, self.window, self.clock.now()).await?);
-        }
-        Ok(triggers)
+        let changed = |change: Change| -> Vec<(&str, &Alert)> {
+            let of_kind = touched.iter().filter(|(_, one)| one.change == change);
+            of_kind.map(|(key, one)| (*key, &one.alert)).collect()
+        };
+        row::insert(tx, self.store.kind(), &changed(Change::Made)).await?;
+        row::grow(tx, self.store.kind(), &changed(Change::Grown)).await?;
+        let all: Vec<&Alert> = touched.iter().map(|(_, one)| &one.alert).collect();
+        held::keep(tx, self.store.kind(), &all).await?;
+        Ok(touched.iter().map(|(_, one)| one.trigger(now)).collect())
     }
 }
 

@@ -96,7 +96,7 @@ impl Alerts {
         self.require(permit, Operation::Read)?;
         let now = self.clock.now();
         let mut condition = Condition::default();
-        condition.scope(permit);
+        condition.reach(permit);
         condition.counts_as_risk_since(now.minus(RISK_WINDOW));
         let sql = format!(
             "SELECT risk_score, last_seen_ns, updated_ns, site, host, user_name, source_ip FROM alert WHERE {} \

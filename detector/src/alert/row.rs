@@ -1,91 +1,146 @@
-//! An alert as it is stored.
+//! An alert as it is stored, many in one statement.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use event::{AgencyId, Alert, AlertId, AlertStatus, Entities, SiteId, Timestamp, UserName};
-use store::Tx;
-use store::sqlx::any::AnyRow;
-use store::sqlx::{self, Row};
+use store::many::{lists, parts, places, tables};
+use store::sqlx::any::{AnyArguments, AnyRow};
+use store::sqlx::query::Query;
+use store::sqlx::{self, Any, AssertSqlSafe, Row};
+use store::{Kind, Tx};
 
 use crate::DetectorError;
 
-/// The alerts of a group that are not closed and were seen in the given time, the latest first.
+/// What stands in a row, in the order in which [`bind`] gives it.
+const COLUMNS: &str = "id, group_key, rule, level, words, status, assignee, count, first_seen_ns, last_seen_ns, \
+                       created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, \
+                       authenticated, atoms, risk_score";
+const COLUMNS_COUNT: usize = 22;
+
+/// What findings change of an alert that is there.
+const GROWS: &str = "count = excluded.count, first_seen_ns = excluded.first_seen_ns, last_seen_ns = excluded.last_seen_ns, \
+                     updated_ns = excluded.updated_ns, host = excluded.host, user_name = excluded.user_name, \
+                     source_ip = excluded.source_ip, destination_ip = excluded.destination_ip, events = excluded.events, \
+                     authenticated = excluded.authenticated, atoms = excluded.atoms";
+
+/// A new alert whose id is taken: time gave a finding at the event at which another of the group was decided, and somebody
+/// has closed that alert since. It is counted where it is.
+const COUNTS: &str = "count = alert.count + excluded.count, updated_ns = excluded.updated_ns, \
+                      last_seen_ns = CASE WHEN excluded.last_seen_ns > alert.last_seen_ns \
+                      THEN excluded.last_seen_ns ELSE alert.last_seen_ns END";
+
+/// A group, and when its alerts must have been seen to take its findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Wanted<'k> {
+    pub(super) key: &'k str,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+/// The alerts of groups that are not closed and were seen in the given times, by group, the latest first.
 pub(super) async fn open_alerts(
     tx: &mut Tx,
-    key: &str,
-    from: Timestamp,
-    to: Timestamp,
-) -> Result<Vec<Alert>, DetectorError> {
-    let rows = sqlx::query(
-        "SELECT * FROM alert WHERE group_key = $1 AND last_seen_ns >= $2 AND first_seen_ns <= $3 \
-         AND status IN ('new', 'acknowledged') ORDER BY last_seen_ns DESC",
-    )
-    .bind(key)
-    .bind(from.nanos())
-    .bind(to.nanos())
-    .fetch_all(&mut **tx)
-    .await?;
-    rows.iter().map(read).collect()
+    kind: Kind,
+    wanted: &[Wanted<'_>],
+) -> Result<HashMap<String, Vec<Alert>>, DetectorError> {
+    let mut found: HashMap<String, Vec<Alert>> = HashMap::new();
+    for (places, asked) in tables(kind, wanted, 3) {
+        // A cross join keeps the order on SQLite: for each group wanted its alerts, by the index.
+        let sql = format!(
+            "WITH wanted (group_key, from_ns, to_ns) AS (VALUES {places}) SELECT alert.* FROM wanted CROSS JOIN alert \
+             WHERE alert.group_key = wanted.group_key AND alert.last_seen_ns >= wanted.from_ns \
+             AND alert.first_seen_ns <= wanted.to_ns AND alert.status IN ('new', 'acknowledged')"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for one in asked {
+            query = query.bind(one.key).bind(one.from.nanos()).bind(one.to.nanos());
+        }
+        for row in query.fetch_all(&mut **tx).await? {
+            let alert = read(&row)?;
+            let of_group = found.entry(row.try_get("group_key")?).or_default();
+            // What was wanted twice came twice.
+            if of_group.iter().all(|other| other.id != alert.id) {
+                of_group.push(alert);
+            }
+        }
+    }
+    for alerts in found.values_mut() {
+        alerts.sort_by(|one, other| other.last_seen.cmp(&one.last_seen).then_with(|| one.id.cmp(&other.id)));
+    }
+    Ok(found)
 }
 
-/// Stores a new alert and the first line of its history.
-pub(super) async fn insert(tx: &mut Tx, key: &str, alert: &Alert) -> Result<(), DetectorError> {
-    let entities = &alert.entities;
-    sqlx::query(
-        "INSERT INTO alert (id, group_key, rule, level, words, status, assignee, count, first_seen_ns, last_seen_ns, \
-         created_ns, updated_ns, site, agency, host, user_name, source_ip, destination_ip, events, authenticated, atoms, \
-         risk_score) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
-    )
-    .bind(alert.id.as_str())
-    .bind(key)
-    .bind(json(&alert.rule, alert)?)
-    .bind(alert.rule.level.as_str())
-    .bind(words(alert))
-    .bind(alert.status.as_str())
-    .bind(alert.assignee.as_ref().map(|name| name.as_str().to_owned()))
-    .bind(signed(alert.count))
-    .bind(alert.first_seen.nanos())
-    .bind(alert.last_seen.nanos())
-    .bind(alert.created.nanos())
-    .bind(alert.updated.nanos())
-    .bind(entities.site.as_ref().map(|site| site.as_str().to_owned()))
-    .bind(entities.agency.as_ref().map(|agency| agency.as_str().to_owned()))
-    .bind(without_nul(entities.host.as_deref()))
-    .bind(without_nul(entities.user.as_deref()))
-    .bind(entities.source_ip.map(|address| address.to_string()))
-    .bind(entities.destination_ip.map(|address| address.to_string()))
-    .bind(json(&alert.events, alert)?)
-    .bind(i64::from(alert.authenticated))
-    .bind(json(&alert.atoms, alert)?)
-    .bind(i64::from(alert.risk_score))
-    .execute(&mut **tx)
-    .await?;
-    note(tx, &alert.id, alert.created, "detector", "created", "{}").await
-}
-
-/// Stores what findings change of an alert.
-pub(super) async fn grow(tx: &mut Tx, alert: &Alert) -> Result<(), DetectorError> {
-    let entities = &alert.entities;
-    sqlx::query(
-        "UPDATE alert SET count = $2, first_seen_ns = $3, last_seen_ns = $4, updated_ns = $5, host = $6, user_name = $7, \
-         source_ip = $8, destination_ip = $9, events = $10, authenticated = $11, atoms = $12 WHERE id = $1",
-    )
-    .bind(alert.id.as_str())
-    .bind(signed(alert.count))
-    .bind(alert.first_seen.nanos())
-    .bind(alert.last_seen.nanos())
-    .bind(alert.updated.nanos())
-    .bind(without_nul(entities.host.as_deref()))
-    .bind(without_nul(entities.user.as_deref()))
-    .bind(entities.source_ip.map(|address| address.to_string()))
-    .bind(entities.destination_ip.map(|address| address.to_string()))
-    .bind(json(&alert.events, alert)?)
-    .bind(i64::from(alert.authenticated))
-    .bind(json(&alert.atoms, alert)?)
-    .execute(&mut **tx)
-    .await?;
+/// Stores new alerts, each with its group's key, and the first line of each one's history.
+pub(super) async fn insert(tx: &mut Tx, kind: Kind, alerts: &[(&str, &Alert)]) -> Result<(), DetectorError> {
+    write(tx, kind, alerts, COUNTS).await?;
+    let ids: Vec<&str> = alerts.iter().map(|(_, alert)| alert.id.as_str()).collect();
+    for (places, asked) in lists(kind, &ids) {
+        let sql = format!(
+            "INSERT INTO alert_history (alert, number, time_ns, actor, action, detail) \
+             SELECT id, 0, created_ns, 'detector', 'created', '{{}}' FROM alert WHERE id IN {places} ON CONFLICT DO NOTHING"
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for id in asked {
+            query = query.bind(id);
+        }
+        query.execute(&mut **tx).await?;
+    }
     Ok(())
+}
+
+/// Stores what findings change of alerts that are there, each with its group's key.
+pub(super) async fn grow(tx: &mut Tx, kind: Kind, alerts: &[(&str, &Alert)]) -> Result<(), DetectorError> {
+    write(tx, kind, alerts, GROWS).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    kind: Kind,
+    alerts: &[(&str, &Alert)],
+    where_it_is: &'static str,
+) -> Result<(), DetectorError> {
+    for part in parts(alerts, COLUMNS_COUNT) {
+        let places = places(kind, part.len(), COLUMNS_COUNT);
+        let sql = format!("INSERT INTO alert ({COLUMNS}) VALUES {places} ON CONFLICT (id) DO UPDATE SET {where_it_is}");
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for (key, alert) in part {
+            query = bind(query, key, alert)?;
+        }
+        query.execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+fn bind<'q>(
+    query: Query<'q, Any, AnyArguments>,
+    key: &str,
+    alert: &Alert,
+) -> Result<Query<'q, Any, AnyArguments>, DetectorError> {
+    let entities = &alert.entities;
+    Ok(query
+        .bind(alert.id.as_str())
+        .bind(key)
+        .bind(json(&alert.rule, alert)?)
+        .bind(alert.rule.level.as_str())
+        .bind(words(alert))
+        .bind(alert.status.as_str())
+        .bind(alert.assignee.as_ref().map(|name| name.as_str().to_owned()))
+        .bind(signed(alert.count))
+        .bind(alert.first_seen.nanos())
+        .bind(alert.last_seen.nanos())
+        .bind(alert.created.nanos())
+        .bind(alert.updated.nanos())
+        .bind(entities.site.as_ref().map(|site| site.as_str().to_owned()))
+        .bind(entities.agency.as_ref().map(|agency| agency.as_str().to_owned()))
+        .bind(without_nul(entities.host.as_deref()))
+        .bind(without_nul(entities.user.as_deref()))
+        .bind(entities.source_ip.map(|address| address.to_string()))
+        .bind(entities.destination_ip.map(|address| address.to_string()))
+        .bind(json(&alert.events, alert)?)
+        .bind(i64::from(alert.authenticated))
+        .bind(json(&alert.atoms, alert)?)
+        .bind(i64::from(alert.risk_score)))
 }
 
 /// Adds a line to an alert's history.

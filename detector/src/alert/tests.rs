@@ -140,6 +140,54 @@ async fn what_time_gave_counts_once() {
 }
 
 #[tokio::test]
+async fn what_time_gives_at_an_event_whose_alert_is_closed_is_counted_there() {
+    everywhere(async |alerts: Alerts| {
+        let overdue = |related: &[u64], secs| Finding {
+            related: related.iter().copied().map(EventId).collect(),
+            ..finding(9, "slow", "a", "192.0.2.1", secs)
+        };
+        let made = alerts.take_overdue(&[overdue(&[1, 2], 100)]).await.unwrap();
+        let close = AlertChange { status: Some(AlertStatus::ClosedTrue), assignee: None };
+        alerts.update(&writer(), &made[0].alert, close).await.unwrap();
+        // No event came since: the same place, the same group, days apart; twice in one turn.
+        let later = [overdue(&[3], 300_000), overdue(&[4], 600_000), overdue(&[4], 600_000)];
+        assert_eq!(alerts.take_overdue(&later).await.unwrap().len(), 1);
+        let alert = alerts.get(&reader(), &made[0].alert).await.unwrap();
+        assert_eq!((alert.count, alert.status), (3, AlertStatus::ClosedTrue));
+        assert_eq!(alert.last_seen, Timestamp::from_secs(600_000));
+        assert_eq!(alerts.history(&reader(), &alert.id).await.unwrap().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alerts_of_a_batch_are_each_put_where_they_belong() {
+    everywhere(async |alerts: Alerts| {
+        let alerts = alerts.with_window(Duration::from_secs(60));
+        let old: Vec<_> = (0..700).map(|n| finding(n, "brute", &format!("s{n}"), "10.0.0.1", 100)).collect();
+        let made = alerts.take(&old, EventId(700)).await.unwrap();
+        let close = AlertChange { status: Some(AlertStatus::ClosedTrue), assignee: None };
+        alerts.update(&writer(), &made[4].alert, close).await.unwrap();
+        // Beside each other: alerts that grow, that are too old, closed, new; a NUL in a name.
+        let time = |n: u64| if n.is_multiple_of(2) { 130 } else { 170 };
+        let mut new: Vec<_> =
+            (0..720).map(|n| finding(700 + n, "brute", &format!("s{n}"), "10.0.0.1", time(n))).collect();
+        new[710].entities = Entities { host: Some("a\0b".to_owned()), ..Entities::default() };
+        let touched = alerts.take(&new, EventId(1_420)).await.unwrap();
+        assert_eq!(touched.len(), 720);
+        for (n, (touched, made)) in touched.iter().zip(&made).enumerate() {
+            let grows = n % 2 == 0 && n != 4;
+            assert_eq!((touched.alert == made.alert, touched.count), (grows, 1 + u64::from(grows)), "{n}");
+        }
+        let page = alerts.list(&reader(), &AlertQuery::default()).await.unwrap();
+        assert_eq!(page.total, 700 + 350 + 1 + 20);
+        assert!(alerts.history(&reader(), &touched[719].alert).await.unwrap().len() == 1);
+        assert_eq!(alerts.get(&reader(), &touched[710].alert).await.unwrap().entities.host.as_deref(), Some("ab"));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_closed_or_old_alert_takes_nothing_more() {
     everywhere(async |alerts: Alerts| {
         let alerts = alerts.with_window(Duration::from_secs(60));
@@ -254,6 +302,10 @@ impl Masks for Stars {
         Some(if self.visibility(field) == Visibility::Clear { Cow::Borrowed(value) } else { Cow::Borrowed("***") })
     }
 
+    fn counts(&self) -> event::Counts {
+        event::Counts::exact()
+    }
+
     fn free_text(&self) -> bool {
         false
     }
@@ -277,6 +329,61 @@ async fn masks_hold_on_every_way_out() {
         }
         let clear = alerts.get(&reader(), &id).await.unwrap();
         assert_eq!(clear.entities.user.as_deref(), Some("lan"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn alerts_on_restricted_persons_are_withheld() {
+    everywhere(async |alerts: Alerts| {
+        let token = "punaaaaaaaaaaaaaaaa";
+        let address = "fd70:7365:7564:1:2:3:4:5";
+        let mut by_user = finding(1, "brute", "a", "10.0.0.1", 100);
+        by_user.entities.user = Some(token.to_owned());
+        let by_address = finding(2, "brute", "a", address, 100);
+        let mut by_text = finding(3, "brute", "a", "10.0.0.3", 100);
+        by_text.atoms[2].value = Some(format!("đăng nhập của {token}; sai"));
+        let free = finding(4, "brute", "a", "10.0.0.4", 100);
+        let triggers = alerts.take(&[by_user, by_address, by_text, free], EventId(5)).await.unwrap();
+        let ids: Vec<&AlertId> = triggers.iter().map(|trigger| &trigger.alert).collect();
+        let withholding = |permit: Permit, tokens: &[&str]| {
+            permit.withholding(Arc::new(tokens.iter().map(|token| (*token).to_owned()).collect()))
+        };
+        let query = AlertQuery::default();
+        for (tokens, seen) in
+            [(&[token, address][..], &[3][..]), (&[token], &[1, 3]), (&[address], &[0, 2, 3]), (&[], &[0, 1, 2, 3])]
+        {
+            let (read, write) = (withholding(reader(), tokens), withholding(writer(), tokens));
+            let page = alerts.list(&read, &query).await.unwrap();
+            assert_eq!((page.total, page.alerts.len()), (seen.len() as u64, seen.len()), "{tokens:?}");
+            assert_eq!(alerts.open_count(&read).await.unwrap(), seen.len() as u64);
+            assert_eq!(alerts.risk(&read, &EntityKind::ALL, 0).await.unwrap().alerts, seen.len() as u64);
+            for (place, id) in ids.iter().enumerate() {
+                let close = AlertChange { status: Some(AlertStatus::Acknowledged), assignee: None };
+                let opens = [
+                    alerts.get(&read, id).await.is_ok(),
+                    alerts.history(&read, id).await.is_ok(),
+                    alerts.update(&write, id, close).await.is_ok(),
+                ];
+                assert_eq!(opens, [seen.contains(&place); 3], "{tokens:?} {place}");
+            }
+        }
+
+        // Alerts of older versions, of which nothing is kept.
+        let mut tx = alerts.store.begin().await.unwrap();
+        store::sqlx::query("DELETE FROM alert_token").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        let read = withholding(reader(), &[token, address]);
+        assert_eq!(alerts.list(&read, &query).await.unwrap().total, 4);
+        alerts.look_through().await.unwrap();
+        assert_eq!(alerts.list(&read, &query).await.unwrap().total, 1);
+        alerts.look_through().await.unwrap();
+
+        // More than is kept apart may hold anybody.
+        let mut many = finding(5, "other", "a", "10.0.0.9", 100);
+        many.atoms[2].value = Some((100..400).map(|number| format!("pun{number}aaaaaaaaaaaaa ")).collect());
+        alerts.take(&[many], EventId(6)).await.unwrap();
+        assert_eq!(alerts.list(&read, &query).await.unwrap().total, 1);
     })
     .await;
 }

@@ -56,6 +56,11 @@ pub(super) fn distinct(scratch: &mut Vec<u8>, input: &Input, skip: usize, source
     (rest && push(scratch, first)).then(|| shortened(scratch))
 }
 
+/// What [`distinct`] gives for a field with this text.
+pub(super) fn distinct_of(text: &str) -> Distinct {
+    shortened(text.as_bytes())
+}
+
 fn shortened(bytes: &[u8]) -> Distinct {
     let mut kept = [0_u8; 16];
     let hash;

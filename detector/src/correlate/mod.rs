@@ -45,6 +45,7 @@ mod bounds;
 mod checkpoint;
 mod codec;
 mod expression;
+mod forget;
 mod group;
 mod groups;
 mod hold;

@@ -21,6 +21,10 @@ pub(super) fn check(permit: &Permit, reads: &BTreeSet<String>, now: Timestamp) -
     if !permit.allows(Operation::Read, Object::Events, now) {
         return Err(SearchError::Denied { operation: Operation::Read, object: Object::Events }.into());
     }
+    let counts = permit.masks().counts();
+    if !counts.rows || !counts.are_exact() {
+        return Err(SearchError::RowsWithheld.into());
+    }
     check_field(permit, "@timestamp")?; // findings are counted by it
     reads.iter().try_for_each(|name| check_field(permit, name))?;
     Ok(())

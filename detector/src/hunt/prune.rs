@@ -13,9 +13,9 @@ use super::bits::Bits;
 use super::walk::{Stop, Walk};
 use super::words::{self, Word};
 use super::{Restore, words as message_words};
-use crate::index::layout::{AGENCY, Column, EMPTY, Kind, LONG, Layout, SITE};
+use crate::index::layout::{AGENCY, Column, EMPTY, Kind, LONG, Layout, SITE, SPANS};
 use crate::index::to_v6;
-use crate::search::rest_terms;
+use crate::search::{Twins, ValueTest, rest_terms};
 use crate::sigma::need::{Need, Probe};
 use crate::sigma::pattern::lower_into;
 
@@ -26,7 +26,8 @@ const SPACED_MAX: usize = 4_096;
 /// Most different names of one segment.
 const NAMES_MAX: usize = 50_000;
 /// Fields whose values lie elsewhere or not at all in the index.
-const OPAQUE: [&str; 6] = ["@timestamp", "event.ingested", "event.original", "metrosoc.original_base64", SITE, AGENCY];
+const OPAQUE: [&str; 7] =
+    ["@timestamp", "event.ingested", "event.original", "metrosoc.original_base64", SPANS, SITE, AGENCY];
 
 /// Answers needs from one segment.
 pub(super) struct Pruner<'s> {
@@ -102,7 +103,21 @@ impl<'s> Pruner<'s> {
         }
         let rest = rest_terms(self.layout, name);
         self.values(rest.field, &rest.prefix, probes, found)?;
+        self.twins(name, probes, found)?;
         Ok(true)
+    }
+
+    /// Adds the documents whose value under this name lies under another one.
+    fn twins(&self, name: &str, probes: &[Probe], found: &mut Bits) -> Result<(), Stop> {
+        let Some(twins) = Twins::of(self.layout, name) else { return Ok(()) };
+        let mut small = String::new();
+        let mut look = || if self.walk.watch.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) };
+        twins.walk(self.walk.reader, &ValueTest::Any, &mut look, &mut |value, docs| {
+            lower_into(value, &mut small);
+            if probes.iter().any(|probe| probe.passes(value, &small)) {
+                docs.iter().for_each(|doc| found.insert(*doc));
+            }
+        })
     }
 
     /// Adds the documents whose values the index does not hold; `false` when the slice does not say which they are.
@@ -249,7 +264,8 @@ fn spaced(walk: Walk<'_>, layout: &Layout) -> Result<Option<Vec<(String, String)
         let mut stream = inverted.terms().stream()?;
         while stream.advance() {
             names += 1;
-            let name = String::from_utf8_lossy(stream.key().get(1..).unwrap_or_default());
+            let name = stream.key().get(1..).unwrap_or_default().split(|byte| *byte == 0).next().unwrap_or_default();
+            let name = String::from_utf8_lossy(name);
             if !take(name) || names > NAMES_MAX {
                 return Ok(None);
             }

@@ -1,9 +1,9 @@
 //! A stored event, read back: the event that the rules saw when it came.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use event::{AgencyId, Event, EventId, KnownBy, Origin, SiteId, SourceId, Timestamp, Transport, json};
+use event::{AgencyId, Event, EventId, KnownBy, Origin, Permit, SiteId, SourceId, Timestamp, Transport, Value, json};
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::index::SegmentReader;
 use tantivy::schema::Value as _;
@@ -33,6 +33,8 @@ pub(super) struct EventReader<'s> {
     site: Option<StrColumn>,
     agency: Option<StrColumn>,
     origins: HashMap<Key, Option<Arc<Origin>>>,
+    /// Tokens whose events are not read.
+    withheld: BTreeSet<String>,
 }
 
 impl<'s> EventReader<'s> {
@@ -53,11 +55,18 @@ impl<'s> EventReader<'s> {
             site: fast.str(SITE).map_err(HuntError::index)?,
             agency: fast.str(AGENCY).map_err(HuntError::index)?,
             origins: HashMap::new(),
+            withheld: BTreeSet::new(),
         })
     }
 
-    /// Reads a document into `event`, which is emptied before.
-    pub(super) fn read(&mut self, doc: DocId, event: &mut Event) -> Result<(), HuntError> {
+    /// The same without the events that a permit withholds.
+    pub(super) fn under(mut self, permit: &Permit) -> Self {
+        self.withheld = permit.withheld().cloned().unwrap_or_default();
+        self
+    }
+
+    /// Reads a document into `event`, which is emptied before; gives whether it may be looked at.
+    pub(super) fn read(&mut self, doc: DocId, event: &mut Event) -> Result<bool, HuntError> {
         event.clear();
         event.id = EventId(self.id.first(doc).unwrap_or(0));
         event.received = Timestamp::from_nanos(self.received.first(doc).unwrap_or(0));
@@ -71,8 +80,15 @@ impl<'s> EventReader<'s> {
             json::read(source, event).map_err(|source| HuntError::Stored { id: event.id.0, source: Some(source) })?;
         }
         event.origin = self.origin(doc, event)?;
+        let shown = !self.is_withheld(event);
         self.restore.restore(event);
-        Ok(())
+        Ok(shown)
+    }
+
+    /// Whether a withheld token stands in an event, as it is stored.
+    fn is_withheld(&self, event: &Event) -> bool {
+        let holds = |text: &str| self.withheld.iter().any(|token| text.contains(token.as_str()));
+        !self.withheld.is_empty() && event.iter().any(|(_, value)| matches!(value, Value::Str(text) if holds(text)))
     }
 
     fn origin(&mut self, doc: DocId, event: &Event) -> Result<Option<Arc<Origin>>, HuntError> {

@@ -112,7 +112,7 @@ impl Scan<'_> {
         let permit = self.door.permit()?;
         let (reader, layout) = self.open(unit)?;
         let chosen = self.chosen(&permit, reader, layout)?;
-        let mut events = EventReader::open(reader, layout, self.restore)?;
+        let mut events = EventReader::open(reader, layout, self.restore)?.under(&permit);
         let mut told = 0;
         let docs: Box<dyn Iterator<Item = DocId>> = match &chosen {
             Some(bits) => Box::new(bits.iter()),
@@ -129,8 +129,9 @@ impl Scan<'_> {
                 continue;
             }
             self.watch.read_one();
-            events.read(doc, event)?;
-            take(event, doc)?;
+            if events.read(doc, event)? {
+                take(event, doc)?;
+            }
         }
         self.watch.scanned(unit.documents - told);
         if let Some(view) = self.views.get(unit.slice)

@@ -385,6 +385,10 @@ impl Masks for Hides {
         Some("***".into())
     }
 
+    fn counts(&self) -> event::Counts {
+        event::Counts::exact()
+    }
+
     fn free_text(&self) -> bool {
         false
     }

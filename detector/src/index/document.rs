@@ -7,7 +7,8 @@ use event::{Event, Value};
 use tantivy::schema::document::{ReferenceValue, ReferenceValueLeaf};
 use tantivy::schema::{Document, Field};
 
-use super::layout::{AGENCY, Column, EMPTY, Kind, LONG, Layout, SITE};
+use super::layout::{AGENCY, Column, EMPTY, Kind, LONG, Layout, SITE, SPANS, TWIN};
+use super::twin::{self, Columns, Told};
 
 /// Longest value, in bytes, that is indexed as a whole; longer ones are stored and, in a message, found by words.
 pub(crate) const KEYWORD_BYTES_MAX: usize = 32 * 1024;
@@ -91,6 +92,7 @@ impl Row {
 
     fn push_fields(&mut self, event: &Event, layout: &Layout) {
         let (mut message, mut original) = (false, None);
+        let mut columns = Columns::default();
         for (name, value) in event.iter() {
             match name {
                 "message" => match value {
@@ -105,10 +107,11 @@ impl Row {
                     _ => self.push_unindexed(LONG, name, layout),
                 },
                 "event.original" => original = value.as_str().or(original),
-                "@timestamp" | "event.ingested" | "metrosoc.original_base64" | SITE | AGENCY => {}
-                _ => self.push_field(name, value, layout),
+                "@timestamp" | "event.ingested" | "metrosoc.original_base64" | SPANS | SITE | AGENCY => {}
+                _ => self.push_field(name, value, layout, &mut columns),
             }
         }
+        self.fold_twins(&columns, layout);
         if let (false, Some(text)) = (message, original) {
             self.push_words(text, layout);
         }
@@ -119,12 +122,21 @@ impl Row {
         self.values.push((layout.message, Slot::Text(span)));
     }
 
-    fn push_field(&mut self, name: &str, value: Value<'_>, layout: &Layout) {
+    fn push_field<'e>(&mut self, name: &'e str, value: Value<'e>, layout: &Layout, columns: &mut Columns<'e>) {
         if matches!(value, Value::Null) {
             return self.push_unindexed(EMPTY, name, layout);
         }
         match layout.column(name).and_then(|column| self.fit(column, value).map(|slot| (column, slot))) {
-            Some((column, slot)) => self.values.push((column.field, slot)),
+            Some((column, slot)) => {
+                match (slot, value) {
+                    (Slot::Int(number), _) => columns.note(name, Told::Int(number)),
+                    (Slot::Ip(address), _) => columns.note(name, Told::Ip(address)),
+                    (_, Value::Str(text)) => columns.note(name, Told::Text(text)),
+                    // Its text is written anew; it is nobody's twin, and hinders those of its name.
+                    _ => columns.note(name, Told::Text("")),
+                }
+                self.values.push((column.field, slot));
+            }
             None => self.push_rest(name, value, layout),
         }
     }
@@ -135,6 +147,46 @@ impl Row {
         let start = self.arena.len();
         self.arena.push(why);
         self.arena.push_str(&Layout::rest_name(name));
+        let span = Span { start: start as u32, end: self.arena.len() as u32 };
+        self.values.push((field, Slot::Text(span)));
+    }
+
+    /// Takes out of the rest what a column, or what stays there, says already.
+    fn fold_twins(&mut self, columns: &Columns<'_>, layout: &Layout) {
+        if layout.unindexed.is_none() || self.rest.len() > twin::FIELDS_MAX {
+            return;
+        }
+        let is_alone = |name: &str| {
+            let named = self.rest.iter().filter(|(other, _)| self.text(*other) == name).count();
+            named == 1 && layout.column(name).is_none()
+        };
+        let mut kept: Vec<(Span, Span)> = Vec::new();
+        let mut twins: Vec<(Span, String)> = Vec::new();
+        for &(name, value) in &self.rest {
+            let text = self.text(value);
+            let other = || {
+                let long = text.len() >= twin::BYTES_MIN;
+                let same = |(_, other): &&(Span, Span)| long && self.text(*other) == text;
+                kept.iter().find(same).map(|(name, _)| self.text(*name)).filter(|name| is_alone(name))
+            };
+            match columns.telling(text, self.time).or_else(other).filter(|_| is_alone(self.text(name))) {
+                Some(told_by) => twins.push((name, told_by.to_owned())),
+                None => kept.push((name, value)),
+            }
+        }
+        self.rest = kept;
+        for (name, told_by) in twins {
+            self.push_twin(name, &told_by, layout);
+        }
+    }
+
+    fn push_twin(&mut self, name: Span, told_by: &str, layout: &Layout) {
+        let Some(field) = layout.unindexed else { return };
+        let start = self.arena.len();
+        self.arena.push(TWIN);
+        self.arena.extend_from_within(name.start as usize..name.end as usize);
+        self.arena.push('\0');
+        self.arena.push_str(told_by);
         let span = Span { start: start as u32, end: self.arena.len() as u32 };
         self.values.push((field, Slot::Text(span)));
     }
@@ -194,6 +246,11 @@ pub(crate) fn to_v6(address: IpAddr) -> Ipv6Addr {
         IpAddr::V4(address) => address.to_ipv6_mapped(),
         IpAddr::V6(address) => address,
     }
+}
+
+/// An address of a column as it is written: v4-mapped ones as v4.
+pub(crate) fn from_v6(address: Ipv6Addr) -> String {
+    IpAddr::V6(address).to_canonical().to_string()
 }
 
 fn whole(number: f64) -> Option<i64> {

@@ -204,6 +204,7 @@ pub(crate) const KNOWN: &[&str] = &[
     "system.auth.ssh.invalid_user",
     "system.auth.ssh.key_type",
     "system.auth.ssh.signature",
+    "metrosoc.pseudonyms",
 ];
 
 /// The number of a name.

@@ -6,7 +6,7 @@
 //! | `_id`, `_time`, `_received` | position, event time, time of receipt in nanoseconds | fast field |
 //! | `_message` | the words of `message`, or of `event.original` where there is none | words with positions |
 //! | the names in [`COLUMNS`] | common ECS fields | raw text, address or whole number; most are fast fields |
-//! | `_unindexed` | names of fields with values that are not indexed: `e` and the name for null and the empty text, `l` and the name for values too long and messages that are no text | raw text |
+//! | `_unindexed` | names of fields with values that are not indexed: `e` and the name for null and the empty text, `l` and the name for values too long and messages that are no text; `s`, the name, a zero byte and the name of the field that says the same, see [`super::twin`] | raw text |
 //! | `_rest` | every other field, and values that do not fit their column | raw text by name |
 //!
 //! A slice keeps the schema it was made with; [`Layout::of`] reads it back, so that columns can be added later.
@@ -73,11 +73,16 @@ const UNINDEXED: &str = "_unindexed";
 pub(crate) const EMPTY: char = 'e';
 /// In `_unindexed`, before the name: a value is too long, or a message that is no text.
 pub(crate) const LONG: char = 'l';
+/// In `_unindexed`, before the name: the value is that of the column whose name follows behind a zero byte.
+pub(crate) const TWIN: char = 's';
 
 /// The field that carries an event's site, taken from where it was received, never from its text.
 pub(crate) const SITE: &str = "metrosoc.site.id";
 /// The field that carries an event's agency, taken from where it was received, never from its text.
 pub(crate) const AGENCY: &str = "metrosoc.agency.id";
+
+/// The field that tells where pseudonyms stand in an event: stored, and searched by nobody.
+pub(crate) const SPANS: &str = "metrosoc.pseudonyms";
 
 /// The field that carries the way an event came, taken from where it was received, never from its text.
 pub(crate) const TRANSPORT: &str = "metrosoc.transport";

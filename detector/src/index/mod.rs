@@ -4,6 +4,7 @@
 //! least and the greatest event time in it, so that a search opens only what it needs. Events go in by position and
 //! each is held exactly once: [`Index::position`] says where to go on after a crash, and what is held is ignored.
 
+mod catalogue;
 mod digest;
 mod document;
 mod error;
@@ -12,11 +13,14 @@ pub(crate) mod layout;
 mod names;
 pub(crate) mod packed;
 mod retention;
+mod seal;
 mod settings;
 pub(crate) mod slice;
+mod snapshot;
 mod stored;
 #[cfg(test)]
 mod tests;
+pub(crate) mod twin;
 pub(crate) mod words;
 mod writer;
 
@@ -25,21 +29,25 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
 use event::{Event, EventId};
 
+use catalogue::Catalogue;
 use digest::Digester;
 use document::Row;
 use slice::Slice;
 use writer::{Command, Rows, Writer};
 
+pub use catalogue::Lost;
 pub use digest::BatchDigest;
-pub(crate) use document::to_v6;
+pub(crate) use document::{from_v6, to_v6};
 pub use error::IndexError;
 pub use retention::{Expired, Hold, Retention};
+pub use seal::Sealed;
 pub use settings::IndexSettings;
+pub use snapshot::Snapshot;
 
 /// Most events of one batch in the writer's queue; longer ones are split.
 pub const BATCH_EVENTS_MAX: usize = 1_000;
@@ -56,6 +64,12 @@ pub struct Index {
     intake: Mutex<Intake>,
     commands: SyncSender<Command>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// What the catalogue names and the directory did not have when it was opened.
+    lost: Vec<Lost>,
+    /// What retention found to hold nothing that goes.
+    looked: Mutex<retention::Looked>,
+    /// Slices whose segments are put together.
+    sealings: Mutex<seal::Sealings>,
     /// Held while the index is open, so that no second process writes.
     _lock: File,
 }
@@ -71,6 +85,7 @@ pub(crate) struct Shared {
     failure: Mutex<String>,
     /// Why nothing can be written; `None` again once something was.
     trouble: Mutex<Option<String>>,
+    catalogue: Mutex<Catalogue>,
 }
 
 /// What `add` knows: which events are taken already.
@@ -98,12 +113,14 @@ impl Index {
         std::fs::create_dir_all(dir).map_err(|source| IndexError::directory(dir, "make it", source))?;
         let lock = lock(dir)?;
         let (slices, position) = read_slices(dir)?;
+        let (catalogue, lost) = Catalogue::open(dir, &slices)?;
         let shared = Arc::new(Shared {
             slices: RwLock::new(slices),
             position: AtomicU64::new(position.unwrap_or(NOWHERE)),
             epoch: AtomicU64::new(0),
             failure: Mutex::new(String::new()),
             trouble: Mutex::new(None),
+            catalogue: Mutex::new(catalogue),
         });
         let held = shared.held()?;
         let intake = Intake { next: position, held, ..Intake::default() };
@@ -120,6 +137,9 @@ impl Index {
             intake: Mutex::new(intake),
             commands,
             writer: Mutex::new(Some(thread)),
+            lost,
+            looked: Mutex::default(),
+            sealings: Mutex::default(),
             _lock: lock,
         })
     }
@@ -337,6 +357,10 @@ impl Shared {
         self.in_trouble(Some(reason.clone()));
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = reason;
         self.epoch.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    pub(crate) fn catalogue(&self) -> MutexGuard<'_, Catalogue> {
+        self.catalogue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes why nothing can be written, or that something was.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use event::{SiteId, Timestamp};
@@ -16,7 +17,7 @@ use tantivy::{IndexWriter, Searcher, Term};
 
 use super::document::Row;
 use super::layout::{ID, Layout, SITE};
-use super::slice::Slice;
+use super::slice::{Slice, SliceRecord};
 use super::{Index, IndexError};
 
 /// The field whose value names an event's dataset.
@@ -75,18 +76,29 @@ impl Index {
         mut record: impl FnMut(&Expired) -> bool,
     ) -> Result<Vec<Expired>, IndexError> {
         let slices = self.slices();
+        self.looked().retain(|start, _| slices.iter().any(|slice| slice.start_secs() == *start));
         let newest = slices.iter().map(|slice| slice.record().position).max().unwrap_or(0);
         let mut expired = Vec::new();
         for slice in slices.iter().filter(|slice| slice.record().position < newest) {
             let length = i64::try_from(self.settings.slice_length.as_secs()).unwrap_or(i64::MAX);
             let range = (slice.start_secs(), slice.start_secs().saturating_add(length));
             let due = Due::at(now, range, retention);
-            let holds: Vec<_> = holds.iter().filter(|hold| hold.touches(range)).collect();
-            let Some((one, query)) = plan(slice, due, &holds)? else { continue };
+            let holds = holds.iter().filter(|hold| hold.touches(range)).cloned().collect();
+            let asked = Asked { due, holds, record: slice.record() };
+            // What was found to hold nothing that goes is not opened again before something about it changes.
+            if matches!(asked.due, Due::Nothing) || self.looked().get(&slice.start_secs()) == Some(&asked) {
+                continue;
+            }
+            let Some((one, query)) = plan(slice, &asked)? else {
+                self.looked().insert(slice.start_secs(), asked);
+                continue;
+            };
             if !record(&one) {
                 break;
             }
             self.release(slice.start_secs())?;
+            // Before it is gone: what the catalogue does not name is missed by nobody.
+            self.shared.catalogue().lower(&slice.name, one.events)?;
             match query {
                 None => {
                     self.forget(slice.start_secs());
@@ -98,16 +110,33 @@ impl Index {
         }
         Ok(expired)
     }
+
+    fn looked(&self) -> MutexGuard<'_, Looked> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
+
+/// What was asked of a slice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Asked {
+    due: Due,
+    /// The holds that touch it.
+    holds: Vec<Hold>,
+    /// What it held then.
+    record: SliceRecord,
+}
+
+/// Slices of which nothing was due, by their start, and what was asked of them then.
+pub(crate) type Looked = BTreeMap<i64, Asked>;
 
 /// What to delete of a slice: by a query, or all of it.
 type Plan = (Expired, Option<Box<dyn Query>>);
 
-fn plan(slice: &Slice, due: Due<'_>, holds: &[&Hold]) -> Result<Option<Plan>, IndexError> {
+fn plan(slice: &Slice, asked: &Asked) -> Result<Option<Plan>, IndexError> {
     slice.reload()?;
     let opened = slice.open()?;
-    let whole = matches!(due, Due::All) && holds.is_empty();
-    let Some(query) = due.query(&opened.layout, holds) else { return Ok(None) };
+    let whole = matches!(asked.due, Due::All) && asked.holds.is_empty();
+    let Some(query) = asked.due.query(&opened.layout, &asked.holds) else { return Ok(None) };
     let (events, ids) = ids(&opened.searcher(), &*query).map_err(|error| slice.error(error))?;
     let expired = Expired { slice: slice.name.clone(), events, ids, whole };
     Ok((whole || events > 0).then(|| (expired, (!whole).then_some(query))))
@@ -183,22 +212,23 @@ impl Hold {
 }
 
 /// What of a slice is older than it is kept for.
-enum Due<'r> {
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Due {
     Nothing,
     All,
     /// Everything but these datasets.
-    AllBut(Vec<&'r str>),
+    AllBut(Vec<String>),
     /// These datasets.
-    Only(Vec<&'r str>),
+    Only(Vec<String>),
 }
 
-impl<'r> Due<'r> {
-    fn at(now: Timestamp, (_, end): (i64, i64), retention: &'r Retention) -> Self {
+impl Due {
+    fn at(now: Timestamp, (_, end): (i64, i64), retention: &Retention) -> Self {
         let is_due =
             |kept: Duration| i64::try_from(kept.as_secs()).is_ok_and(|kept| end.saturating_add(kept) <= now.secs());
-        let named = |wanted: bool| -> Vec<&str> {
+        let named = |wanted: bool| -> Vec<String> {
             let found = retention.datasets.iter().filter(|(_, kept)| is_due(**kept) == wanted);
-            found.map(|(dataset, _)| dataset.as_str()).collect()
+            found.map(|(dataset, _)| dataset.clone()).collect()
         };
         match (is_due(retention.default), named(true), named(false)) {
             (true, _, kept) if kept.is_empty() => Self::All,
@@ -209,15 +239,15 @@ impl<'r> Due<'r> {
     }
 
     /// What to delete; `None` when the slice has no such column.
-    fn query(&self, layout: &Layout, holds: &[&Hold]) -> Option<Box<dyn Query>> {
+    fn query(&self, layout: &Layout, holds: &[Hold]) -> Option<Box<dyn Query>> {
         let mut parts: Vec<(Occur, Box<dyn Query>)> = match self {
             Self::Nothing => return None,
             Self::All => vec![(Occur::Must, Box::new(AllQuery))],
             Self::AllBut(kept) => {
-                let kept = any_of(layout, DATASET, kept.iter().copied())?;
+                let kept = any_of(layout, DATASET, kept.iter().map(String::as_str))?;
                 vec![(Occur::Must, Box::new(AllQuery)), (Occur::MustNot, kept)]
             }
-            Self::Only(due) => vec![(Occur::Must, any_of(layout, DATASET, due.iter().copied())?)],
+            Self::Only(due) => vec![(Occur::Must, any_of(layout, DATASET, due.iter().map(String::as_str))?)],
         };
         parts.extend(holds.iter().map(|hold| (Occur::MustNot, hold.query(layout))));
         Some(Box::new(BooleanQuery::new(parts)))

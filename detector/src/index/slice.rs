@@ -1,7 +1,7 @@
 //! One time slice: its directory, its record, its Tantivy index, opened when it is first needed.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use event::Timestamp;
 use jiff::civil::DateTime;
@@ -9,15 +9,16 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use tantivy::directory::MmapDirectory;
 use tantivy::store::{Compressor, ZstdCompressor};
-use tantivy::{IndexReader, ReloadPolicy, Searcher};
+use tantivy::{IndexReader, IndexWriter, ReloadPolicy, Searcher};
 
 use super::IndexError;
+use super::document::Row;
 use super::layout::{self, Layout};
 use super::words;
 
-/// Decompressed blocks of stored events that one segment keeps; 128 KiB each.
+/// Decompressed blocks of stored events that one segment keeps; 256 KiB each.
 const STORE_CACHE_BLOCKS: usize = 4;
-const STORE_BLOCK_BYTES: usize = 128 * 1024;
+const STORE_BLOCK_BYTES: usize = 256 * 1024;
 /// The extension of a slice's directory that is being deleted.
 pub(crate) const DOOMED: &str = "deleted";
 const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
@@ -25,7 +26,8 @@ const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
 /// What a slice's last commit says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SliceRecord {
-    /// The form of this record and of the events stored: 1 for events as JSON, 2 when some are packed.
+    /// The form of this record and of the events stored: 1 for events as JSON, 2 when some are packed, 3 when values may
+    /// lie in the column of another field.
     pub(crate) version: u32,
     /// The first event that no slice is sure to hold, as far as this commit knows.
     pub(crate) position: u64,
@@ -40,7 +42,7 @@ pub(crate) struct SliceRecord {
 }
 
 impl SliceRecord {
-    pub(crate) const VERSION: u32 = 2;
+    pub(crate) const VERSION: u32 = 3;
 
     /// The record of a slice without events.
     pub(crate) fn empty() -> Self {
@@ -84,6 +86,8 @@ pub(crate) struct Slice {
     path: PathBuf,
     record: RwLock<SliceRecord>,
     opened: Mutex<Option<Arc<Opened>>>,
+    /// Who puts its segments together, as long as nobody has events for it.
+    sealing: Mutex<Option<IndexWriter<Row>>>,
 }
 
 impl Slice {
@@ -96,6 +100,7 @@ impl Slice {
             start_secs,
             record: RwLock::new(SliceRecord::empty()),
             opened: Mutex::new(None),
+            sealing: Mutex::new(None),
         }
     }
 
@@ -150,6 +155,12 @@ impl Slice {
         Ok(fresh)
     }
 
+    /// The writer that puts its segments together. A slice has one writer at a time: whoever opens one holds this lock
+    /// meanwhile, and who has events for the slice takes this one over, with the merge that goes on in it.
+    pub(crate) fn sealing(&self) -> MutexGuard<'_, Option<IndexWriter<Row>>> {
+        self.sealing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Lets searches see the last commit.
     pub(crate) fn reload(&self) -> Result<(), IndexError> {
         self.open()?.reader.reload().map_err(|error| self.error(error))
@@ -158,6 +169,11 @@ impl Slice {
     /// An error of this slice.
     pub(crate) fn error(&self, source: impl Into<tantivy::TantivyError>) -> IndexError {
         IndexError::tantivy(&self.name, source)
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The time of receipt, in seconds, at which it begins.

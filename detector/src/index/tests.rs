@@ -276,3 +276,110 @@ fn a_slice_of_a_newer_program_is_refused() {
     let refused = Index::open(dir.path(), settings()).unwrap_err();
     assert!(matches!(&refused, IndexError::Newer { version, .. } if *version == later), "{refused}");
 }
+
+#[test]
+fn a_snapshot_is_an_index_of_its_moment() {
+    let (dir, aside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let index = Index::open(dir.path(), settings()).unwrap();
+    let linked = aside.path().join("linked");
+    std::fs::create_dir(&linked).unwrap();
+    assert_eq!(index.snapshot(&linked).unwrap(), Snapshot::default());
+    index.add(&events(0..40)).unwrap();
+    index.add(&(40..60).map(|id| event(id, 1_800_100_000)).collect::<Vec<_>>()).unwrap();
+    // What was added is in it, whether it was committed or not.
+    let snapshot = index.snapshot(&linked).unwrap();
+    assert_eq!(snapshot, Snapshot { position: Some(EventId(60)), documents: 60, slices: 2 });
+    for round in 0..12 {
+        index.add(&events(60 + round * 10..70 + round * 10)).unwrap();
+        index.flush().unwrap();
+    }
+    // Links share their bytes with the index: what is opened for writing is a copy.
+    let restored = aside.path().join("restored");
+    copy(&linked, &restored);
+    let again = Index::open(&restored, settings()).unwrap();
+    assert_eq!((ids(&again), again.position()), ((0..60).collect(), Some(EventId(60))));
+    again.add(&events(60..65)).unwrap();
+    again.flush().unwrap();
+    assert_eq!(ids(&again), (0..65).collect::<Vec<_>>());
+    drop(index);
+    assert_eq!(ids(&Index::open(dir.path(), settings()).unwrap()), (0..180).collect::<Vec<_>>());
+}
+
+/// Three slices of ten events each; the one that begins at `secs` is deleted by hand.
+fn without_slice(dir: &Path, deleted: &[usize]) -> Index {
+    let index = Index::open(dir, settings()).unwrap();
+    for number in 0..3_u64 {
+        let secs = 1_800_000_000 + 86_400 * number.cast_signed();
+        index.add(&(number * 10..number * 10 + 10).map(|id| event(id, secs)).collect::<Vec<_>>()).unwrap();
+        index.flush().unwrap();
+    }
+    assert!(index.lost().is_empty());
+    drop(index);
+    let mut slices: Vec<_> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    slices.retain(|path| path.is_dir());
+    slices.sort();
+    deleted.iter().for_each(|number| std::fs::remove_dir_all(&slices[*number]).unwrap());
+    Index::open(dir, settings()).unwrap()
+}
+
+fn all(ids: std::ops::Range<u64>) -> Vec<Event> {
+    ids.map(|id| event(id, 1_800_000_000 + 86_400 * (id / 10).cast_signed())).collect()
+}
+
+#[test]
+fn a_slice_that_vanished_is_missed_and_taken_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = without_slice(dir.path(), &[1]);
+    let [lost] = index.lost() else { panic!("{:?}", index.lost()) };
+    assert_eq!((lost.first, lost.next, lost.events), (EventId(10), EventId(20), 10));
+    // Only what comes behind 14 can still be given.
+    assert_eq!(index.want_lost(EventId(14)).unwrap(), Some(EventId(14)));
+    assert_eq!(index.position(), Some(EventId(14)));
+    index.add(&all(14..18)).unwrap();
+    index.flush().unwrap();
+    assert_eq!(index.position(), Some(EventId(18)), "it does not run ahead of what is back");
+    // A crash on the way: it is missed again.
+    drop(index);
+    let index = Index::open(dir.path(), settings()).unwrap();
+    assert_eq!(index.lost()[0].events, 6);
+    index.want_lost(EventId(14)).unwrap();
+    index.add(&all(14..33)).unwrap();
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (0..10).chain(14..33).collect::<Vec<_>>());
+    let settled = index.settle().unwrap();
+    assert_eq!(settled.iter().map(|(lost, back)| (lost.events, *back)).collect::<Vec<_>>(), [(6, 2)]);
+    drop(index);
+    assert!(Index::open(dir.path(), settings()).unwrap().lost().is_empty());
+}
+
+#[test]
+fn when_every_slice_vanished_all_are_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = without_slice(dir.path(), &[0, 1, 2]);
+    assert_eq!((index.lost().len(), index.position()), (3, None));
+    assert_eq!(index.want_lost(EventId(25)).unwrap(), Some(EventId(25)));
+    index.add(&all(25..31)).unwrap();
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (25..31).collect::<Vec<_>>());
+    assert_eq!(index.settle().unwrap().iter().map(|(_, back)| *back).collect::<Vec<_>>(), [0, 0, 5]);
+}
+
+#[test]
+fn a_clock_that_is_set_back_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = Index::open(dir.path(), settings()).unwrap();
+    // Two days back and forth again, within one batch and between batches.
+    let secs = |id: u64| if (10..25).contains(&id) { 1_799_827_200 } else { 1_800_000_000 };
+    let given = |ids: std::ops::Range<u64>| ids.map(|id| event(id, secs(id))).collect::<Vec<_>>();
+    index.add(&given(0..15)).unwrap();
+    index.flush().unwrap();
+    index.add(&given(15..40)).unwrap();
+    index.flush().unwrap();
+    assert_eq!((index.position(), index.slice_count()), (Some(EventId(40)), 2));
+    drop(index);
+    let index = Index::open(dir.path(), settings()).unwrap();
+    assert!(index.lost().is_empty());
+    assert_eq!(index.add(&given(0..42)).unwrap().count, 2);
+    index.flush().unwrap();
+    assert_eq!(ids(&index), (0..42).collect::<Vec<_>>());
+}

@@ -5,6 +5,7 @@
 //! of a crash, the greatest recorded position is therefore one below which every event is held.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
@@ -16,12 +17,13 @@ use tracing::{debug, error, warn};
 
 use super::document::Row;
 use super::slice::{Slice, SliceRecord};
+use super::snapshot::{self, Snapshot};
 use super::{IndexError, IndexSettings, Shared};
 
 /// A segment of at least this many events is merged with its equals only.
 const SMALL_SEGMENT_DOCUMENTS: u32 = 10_000;
 /// A segment of this many events is not merged any more.
-const LARGE_SEGMENT_DOCUMENTS: usize = 2_000_000;
+pub(crate) const LARGE_SEGMENT_DOCUMENTS: usize = 2_000_000;
 /// So many segments of a size are merged into one.
 const SEGMENTS_PER_MERGE: usize = 10;
 
@@ -33,6 +35,10 @@ pub(crate) enum Command {
     Flush(SyncSender<()>),
     /// Commit, close the writer of the slice that begins then, answer.
     Release(i64, SyncSender<()>),
+    /// Events are given again from this one on.
+    From(u64),
+    /// Commit, then link what is committed into a directory.
+    Snapshot(PathBuf, SyncSender<Result<Snapshot, IndexError>>),
     /// Commit and end.
     Close,
 }
@@ -106,6 +112,13 @@ impl Writer {
                     self.close(start);
                     let _ = answer.send(()); // as above
                 }
+                Ok(Command::From(next)) => self.next = next,
+                Ok(Command::Snapshot(into, answer)) => {
+                    // Here, because no other slice commits meanwhile: the position of one never runs ahead of another.
+                    let committed = self.commit();
+                    self.outcome(committed);
+                    let _ = answer.send(snapshot::link_all(&self.shared, &into)); // as above
+                }
                 Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -117,6 +130,7 @@ impl Writer {
         let committed = self.commit();
         self.outcome(committed);
         self.close_all();
+        self.shared.catalogue().keep();
     }
 
     fn patience(&self) -> Duration {
@@ -159,7 +173,13 @@ impl Writer {
             .num_merge_threads(1)
             .memory_budget_per_thread(self.settings.heap_bytes)
             .build();
-        let writer = opened.index.writer_with_options(options).map_err(|error| slice.error(error))?;
+        let mut sealing = slice.sealing();
+        let writer = match sealing.take() {
+            // Its segments are being put together, which goes on beside what is added.
+            Some(writer) => writer,
+            None => opened.index.writer_with_options(options).map_err(|error| slice.error(error))?,
+        };
+        drop(sealing);
         let mut policy = LogMergePolicy::default();
         policy.set_min_layer_size(SMALL_SEGMENT_DOCUMENTS);
         policy.set_min_num_segments(SEGMENTS_PER_MERGE);
@@ -187,6 +207,7 @@ impl Writer {
         }
         for slice in committed {
             slice.reload()?;
+            self.shared.catalogue().note(&slice.name, &slice.record(), before);
         }
         self.shared.set_position(self.next);
         self.shared.in_trouble(None);

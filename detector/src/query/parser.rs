@@ -211,6 +211,10 @@ impl Parser {
             Some(')') | None => Err(self.error("a value")),
             Some(found) if found.is_whitespace() => Err(self.error("a value")),
             Some('[' | '{') => Err(self.error("a field before the range, as in `field:[1 TO 5]`")),
+            // Two colons begin an address (`::1`).
+            Some(':') if !on_field && self.chars.get(self.at + 1) != Some(&':') => {
+                Err(self.error("a field before `:`, as in `field:value`"))
+            }
             Some(_) => {
                 if self.keyword_ahead("AND") || self.keyword_ahead("OR") {
                     return Err(self.error("a clause"));

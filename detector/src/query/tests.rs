@@ -76,6 +76,8 @@ fn a_bad_query_says_where_and_what() {
     check("a:[1 5]", "query, character 6: expected `TO`, found `5]`");
     check("a:[1 TO 5", "query, character 10: expected `]` or `}`, found the end");
     check("a:[ TO 5]", "query, character 8: expected `TO`, found `5]`");
+    check(":x", "query, character 1: expected a field before `:`, as in `field:value`, found `:x`");
+    assert!(parse("::1", Joint::Or).is_ok());
     check("[1 TO 5]", "query, character 1: expected a field before the range, as in `field:[1 TO 5]`, found `[1`");
     check(
         "root~",

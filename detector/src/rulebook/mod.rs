@@ -8,6 +8,7 @@
 pub mod bundle;
 pub(crate) mod check;
 mod content;
+mod matched;
 mod pick;
 mod stream;
 
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 
 pub use check::{CheckReport, Failure, check};
 pub use content::{Content, of_pipelines};
+pub use matched::Matched;
 pub use pick::{Asked, PickError, Picked};
 pub use stream::Stream;
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use event::{Atom, Entities, Event, EventId, Finding, KnownBy, RuleId, Timestamp};
 
-use super::Rulebook;
+use super::{Matched, Rulebook};
 use crate::correlate::{CheckpointError, Correlated, Hit, Settings, State, Totals};
-use crate::sigma::explain::{self, holding_atoms};
-use crate::sigma::{Scratch, entities_of, finding_of};
+use crate::sigma::explain;
+use crate::sigma::{Scratch, entities_of};
 
 /// Most steps through a silence.
 const STEPS_MAX: u32 = 64;
@@ -70,11 +70,6 @@ impl Stream {
         Self { keeps_atoms: false, ..self }
     }
 
-    /// A hash of the log sources of the event that was taken last; 0 when it has none.
-    pub fn sources_mark(&self) -> u64 {
-        self.scratch.sources_mark()
-    }
-
     /// The rulebook at work.
     pub fn book(&self) -> &Arc<Rulebook> {
         &self.book
@@ -95,6 +90,11 @@ impl Stream {
     /// What the correlations remember, as bytes; field values of events among it. Call it between two events.
     pub fn save(&self) -> Vec<u8> {
         self.state.save(self.book.plan())
+    }
+
+    /// Forgets what correlations remember of values; gives how many of their groups went. Call it between two events.
+    pub fn forget(&mut self, values: &[String]) -> usize {
+        self.state.forget(self.book.plan(), values)
     }
 
     /// The first event that the correlations have not seen.
@@ -127,29 +127,25 @@ impl Stream {
     /// that it fulfils. What `is_hidden` says of a rule and the event is as if the rule did not match.
     pub fn take(&mut self, event: &Event, is_hidden: impl Fn(&RuleId, &Event) -> bool, findings: &mut Vec<Finding>) {
         let book = Arc::clone(&self.book);
-        let mut wanted = Vec::new();
-        for found in book.rules().evaluate(event, &mut self.scratch) {
-            if is_hidden(found.rule.id(), event) {
-                continue;
-            }
-            if !book.plan().is_silent(found.number) {
-                let mut finding = finding_of(event, &found);
-                if self.keeps_atoms {
-                    finding.atoms = holding_atoms(book.rules(), found.rule, event);
-                }
-                findings.push(finding);
-            }
-            if book.plan().wants(found.number) {
-                wanted.push(found.number);
-            }
-        }
+        let matched = book.matched(event, &mut self.scratch, self.keeps_atoms, &is_hidden);
+        self.follow(event, matched, is_hidden, findings);
+    }
+
+    /// The second half of [`Stream::take`]: adds the findings of `matched`, which [`Rulebook::matched`] of the same
+    /// rulebook found, on whatever thread, and those of the correlations. Events in their order.
+    pub fn follow(
+        &mut self,
+        event: &Event,
+        matched: Matched,
+        is_hidden: impl Fn(&RuleId, &Event) -> bool,
+        findings: &mut Vec<Finding>,
+    ) {
+        findings.extend(matched.findings);
         let before = findings.len();
-        self.correlate(event, &wanted, findings);
-        let mut number = 0;
-        findings.retain(|finding| {
-            number += 1;
-            number <= before || !is_hidden(&finding.rule.id, event)
-        });
+        self.correlate(event, &matched.wanted, findings);
+        // What earlier events gave is not gone through again.
+        let fresh = findings.split_off(before);
+        findings.extend(fresh.into_iter().filter(|finding| !is_hidden(&finding.rule.id, event)));
     }
 
     /// Adds the findings of the correlations that an event fulfils, of which these rules, by their numbers, match it:

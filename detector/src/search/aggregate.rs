@@ -3,11 +3,13 @@
 //! Columns with a fast field are counted while documents are collected; for any other field the documents of each
 //! value in the field's dictionary are counted against the matching ones (slower: it goes through all its values).
 
+mod withheld;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use event::{Permit, Timestamp};
+use event::{Counts, Permit, Timestamp};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tantivy::columnar::column_values::CompactSpaceU64Accessor;
@@ -16,12 +18,14 @@ use tantivy::index::SegmentReader;
 use tantivy::{BitSet, DocId, TantivyError};
 
 use super::compile::check_field;
-use super::scan::{Budget, Terms, show_address};
+use super::scan::{Budget, Terms};
 use super::show::is_free_text;
 use super::tally::Tally;
 use super::target::{Target, rest_terms, target};
+use super::twins::Twins;
 use super::value::ValueTest;
 use super::{AGGREGATIONS_MAX, Aggregation, BUCKETS_MAX, Bucket, SearchError};
+use crate::index::from_v6;
 use crate::index::layout::{Column, Kind, Layout, RECEIVED, TIME};
 
 /// Most different values that one terms aggregation counts.
@@ -50,6 +54,15 @@ pub(crate) fn read(permit: &Permit, asked: &Map<String, Value>) -> Result<Vec<(S
         return Err(fault("aggregations", format!("at most {AGGREGATIONS_MAX} in one request")));
     }
     asked.iter().map(|(name, form)| Ok((name.clone(), read_one(permit, name, form)?))).collect()
+}
+
+/// The intervals of the histograms among them.
+pub(crate) fn intervals(asked: &[(String, Asked)]) -> Vec<i64> {
+    let interval = |(_, asked): &(String, Asked)| match asked {
+        Asked::Histogram { interval_nanos, .. } => Some(*interval_nanos),
+        Asked::Terms { .. } => None,
+    };
+    asked.iter().filter_map(interval).collect()
 }
 
 fn read_one(permit: &Permit, name: &str, form: &Value) -> Result<Asked, SearchError> {
@@ -107,6 +120,16 @@ enum Key {
     Text(String),
 }
 
+impl Key {
+    fn shown(self) -> Value {
+        match self {
+            Self::Int(number) => Value::from(number),
+            Self::Ip(address) => Value::String(from_v6(address)),
+            Self::Text(text) => Value::String(text),
+        }
+    }
+}
+
 /// The counts of one aggregation so far.
 pub(crate) struct Counting {
     asked: Asked,
@@ -121,6 +144,8 @@ pub(crate) struct SegmentCounting {
     /// Documents that matched, where a dictionary is counted behind them.
     matched: Option<BitSet>,
     behind: Vec<Terms>,
+    /// Where values lie under the names of other fields.
+    twins: Option<Twins>,
 }
 
 enum Source {
@@ -175,8 +200,17 @@ impl Counting {
                 }
             }
         };
-        let matched = (!behind.is_empty()).then(|| BitSet::with_max_value(reader.max_doc()));
-        Ok(SegmentCounting { source, matched, behind })
+        let twins = match &self.asked {
+            Asked::Terms { field, .. } if matches!(target(layout, field), Target::Rest) => Twins::of(layout, field),
+            _ => None,
+        };
+        let twins = match twins {
+            Some(twins) if twins.are_in(reader)? => Some(twins),
+            _ => None,
+        };
+        let behind_columns = !behind.is_empty() || twins.is_some();
+        let matched = behind_columns.then(|| BitSet::with_max_value(reader.max_doc()));
+        Ok(SegmentCounting { source, matched, behind, twins })
     }
 
     /// Takes a segment's counts in.
@@ -214,6 +248,7 @@ impl Counting {
         }
         if let Some(matched) = segment.matched {
             self.finish_behind(&segment.behind, &matched, reader, budget)?;
+            self.finish_twins(segment.twins.as_ref(), &matched, reader, budget)?;
         }
         if self.values.len() > VALUES_MAX {
             self.values = unite(std::mem::take(&mut self.values));
@@ -245,11 +280,41 @@ impl Counting {
         Ok(())
     }
 
-    /// The answer.
-    pub(crate) fn answer(self, name: &str) -> Result<Aggregation, SearchError> {
+    /// Counts the values that lie under the names of other fields.
+    fn finish_twins(
+        &mut self,
+        twins: Option<&Twins>,
+        matched: &BitSet,
+        reader: &SegmentReader,
+        budget: &Budget,
+    ) -> tantivy::Result<()> {
+        let Some(twins) = twins else { return Ok(()) };
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        let mut look = || budget.check_time().map_err(TantivyError::from);
+        twins.walk(reader, &ValueTest::Any, &mut look, &mut |value, docs| {
+            let count = docs.iter().filter(|&&doc| matched.contains(doc)).count() as u64;
+            if count > 0 {
+                match counts.get_mut(value) {
+                    Some(counted) => *counted += count,
+                    None => drop(counts.insert(value.to_owned(), count)),
+                }
+            }
+        })?;
+        self.values.extend(counts.into_iter().map(|(value, count)| (Key::Text(value), count)));
+        Ok(())
+    }
+
+    /// The answer, as counts may be seen.
+    pub(crate) fn answer(self, name: &str, counts: &Counts) -> Result<Aggregation, SearchError> {
         match self.asked {
-            Asked::Histogram { interval_nanos, .. } => histogram(name, &self.times, interval_nanos),
-            Asked::Terms { size, .. } => Ok(top(unite(self.values), size)),
+            Asked::Histogram { interval_nanos, .. } if counts.are_exact() => {
+                histogram(name, &self.times, interval_nanos)
+            }
+            Asked::Histogram { column, interval_nanos } => {
+                Ok(withheld::histogram(self.times, column, interval_nanos, counts))
+            }
+            Asked::Terms { size, .. } if counts.are_exact() => Ok(top(unite(self.values), size)),
+            Asked::Terms { field, size } => Ok(withheld::top(unite(self.values), &field, size, counts)),
         }
     }
 }
@@ -386,13 +451,6 @@ fn top(mut values: Vec<(Key, u64)>, size: usize) -> Aggregation {
         others = values.drain(size..).map(|(_, count)| count).sum();
     }
     values.sort_unstable_by(order);
-    let bucket = |(key, count)| Bucket {
-        key: match key {
-            Key::Int(number) => Value::from(number),
-            Key::Ip(address) => Value::String(show_address(address)),
-            Key::Text(text) => Value::String(text),
-        },
-        count,
-    };
+    let bucket = |(key, count): (Key, u64)| Bucket { key: key.shown(), count };
     Aggregation { buckets: values.into_iter().map(bucket).collect(), others: Some(others) }
 }

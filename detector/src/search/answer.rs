@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{EventId, Timestamp, Visibility};
+use event::{Counts, EventId, Timestamp, Visibility};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -15,16 +15,41 @@ pub struct SearchAnswer {
     pub hits: Vec<Hit>,
     /// By the names of the request.
     pub aggregations: BTreeMap<String, Aggregation>,
-    /// The cursor of the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The cursor of the next page; null on the last.
     pub next: Option<String>,
     /// How long it took.
     pub took_ms: u64,
     /// The policy lines that allowed it.
     pub explanation: Vec<String>,
+    /// How counts are seen, where not as they are: the total is 0 and buckets are missing below the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub withheld: Option<Withheld>,
     /// The ledger's entry of this question; whoever records it fills it in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ledger: Option<u64>,
+}
+
+/// How counts of an answer are seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Counts below this are withheld; what is missing may be none.
+    pub at_least: u64,
+    /// Whether counts have noise.
+    pub noise: bool,
+    /// Whether single events are seen.
+    pub rows: bool,
+    /// Set when the answer is over the events that there were at this time, since only a few have come or gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Timestamp>,
+}
+
+impl Withheld {
+    /// `None` where counts are seen as they are, and events with them.
+    pub(crate) fn of(counts: &Counts, as_of: Option<Timestamp>) -> Option<Self> {
+        let is_all = counts.are_exact() && counts.rows;
+        let (at_least, noise) = (counts.at_least.max(1), counts.noise.is_some());
+        (!is_all).then_some(Self { at_least, noise, rows: counts.rows, as_of })
+    }
 }
 
 /// One event as the permit lets it be seen.

@@ -3,6 +3,7 @@
 //! [`check`] refuses what the permit does not let be asked, once a search and before anything is opened; [`Compiler`]
 //! then translates for one slice, and ANDs the permit's scope in.
 
+use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -22,10 +23,11 @@ use super::part::{Part, own_term};
 use super::scan::{Budget, Over, Scan, Settled, Terms};
 use super::show::{is_clear, is_free_text};
 use super::target::{Target, rest_term, rest_terms, target};
+use super::twins::Twins;
 use super::value::{ValueTest, read_time, whole_range};
 use crate::index::layout::{AGENCY, Column, Kind, Layout, SITE};
 use crate::index::to_v6;
-use crate::query::{Condition, Limit, Node, Pattern, Test};
+use crate::query::{Condition, Joint, Limit, Node, Pattern, Test, parse};
 
 /// Most terms that one word with wildcards inside a phrase may stand for.
 const PHRASE_EXPANSIONS_MAX: u32 = 4_096;
@@ -85,12 +87,57 @@ impl Compiler<'_> {
             (Part::Received, None) => {}
             (Part::Own, None) => return Ok(nothing()),
         }
+        clauses.extend(self.filter()?.map(|filter| (Occur::Must, filter)));
+        clauses.extend(self.withheld()?.map(|withheld| (Occur::MustNot, withheld)));
         let query = self.node(node)?;
         if clauses.is_empty() {
             return Ok(query);
         }
         clauses.push((Occur::Must, query));
         Ok(Box::new(BooleanQuery::new(clauses)))
+    }
+
+    /// What the permit is for, when that is a part of the events alone. Its words are the data owner's, so that the masks
+    /// of who asks do not count; field names with wildcards stand for nothing here.
+    ///
+    /// # Errors
+    /// A filter that cannot be read opens nothing.
+    pub(crate) fn filter(&self) -> Result<Option<Box<dyn Query>>, SearchError> {
+        let Some(filter) = self.permit.filter() else { return Ok(None) };
+        let node = parse(filter, Joint::And)?;
+        Compiler { names: &[], ..*self }.node(&node).map(Some)
+    }
+
+    /// The events that the permit does not reach because of whose tokens stand in them, wherever that is.
+    ///
+    /// # Errors
+    /// When the slice cannot be asked.
+    pub(crate) fn withheld(&self) -> Result<Option<Box<dyn Query>>, SearchError> {
+        self.permit.withheld().map(|tokens| self.standing(tokens)).transpose()
+    }
+
+    /// The events in which one of these tokens stands, whatever the masks say. Give the compiler the names of all fields.
+    ///
+    /// # Errors
+    /// When the slice cannot be asked.
+    pub(crate) fn standing(&self, tokens: &BTreeSet<String>) -> Compiled {
+        // Quoted: an address has colons.
+        let parsed = tokens.iter().map(|token| parse(&format!("\"{token}\""), Joint::Or));
+        let nodes = parsed.collect::<Result<Vec<Node>, _>>()?;
+        let mut found = Vec::new();
+        for node in &nodes {
+            for condition in node.conditions() {
+                found.push(Box::new(Settled(self.message(condition)?)) as Box<dyn Query>);
+            }
+            // Fields that the asker may not search hold tokens too.
+            let times = ["@timestamp", "event.ingested"];
+            for name in self.names.iter().filter(|name| !is_free_text(name) && !times.contains(&name.as_str())) {
+                for condition in node.conditions() {
+                    found.push(self.named(name, condition)?);
+                }
+            }
+        }
+        any(found)
     }
 
     fn one_of<'v>(&self, name: &str, values: impl Iterator<Item = &'v str>) -> Box<dyn Query> {
@@ -156,7 +203,10 @@ impl Compiler<'_> {
             Target::Column(column) => self.column(name, column, condition),
             Target::Rest => {
                 let test = ValueTest::of(condition, self.now)?;
-                self.text(rest_terms(self.layout, name), &test, condition, |text| rest_term(self.layout, name, text))
+                let rest = rest_terms(self.layout, name);
+                let rest = self.text(rest, &test, condition, |text| rest_term(self.layout, name, text))?;
+                let twins = Twins::of(self.layout, name).map(|twins| self.scan(Over::Twins(twins), test));
+                any(std::iter::once(rest).chain(twins).collect())
             }
         }
     }

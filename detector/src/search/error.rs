@@ -44,6 +44,28 @@ pub enum SearchError {
     /// The cursor is not one of ours, or belongs to another query.
     #[error("cursor does not belong to this query; start again without one")]
     Cursor,
+    /// The masks let counts be seen, and no single events.
+    #[error("single events are withheld from you here: ask for totals and aggregations")]
+    RowsWithheld,
+    /// It differs from an earlier question by too few events.
+    #[error(
+        "the question differs by fewer than {at_least} events from one that you asked at {asked}: ask that one again, \
+         or a question that differs more"
+    )]
+    TooClose {
+        /// The threshold.
+        at_least: u64,
+        /// When the other question was asked.
+        asked: event::Timestamp,
+    },
+    /// So many different questions were answered under a threshold that no more can be compared.
+    #[error(
+        "more than {limit} different questions within a day where counts are withheld; ask earlier ones again, or later"
+    )]
+    TooManyQuestions {
+        /// The bound.
+        limit: usize,
+    },
     /// It took too long.
     #[error("search took longer than {limit_ms} ms; narrow the time range or the query")]
     TimedOut {

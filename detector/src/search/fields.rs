@@ -8,7 +8,7 @@ use tantivy::index::SegmentReader;
 
 use super::FieldInfo;
 use super::show::{is_free_text, visibility};
-use crate::index::layout::{Column, Kind, Layout};
+use crate::index::layout::{Column, Kind, Layout, TWIN};
 use crate::query::{Node, Pattern};
 
 /// Most names of one slice that are told.
@@ -26,8 +26,30 @@ pub(crate) fn names(searcher: &Searcher, layout: &Layout) -> tantivy::Result<BTr
             }
         }
         rest_names(reader, layout, &mut found)?;
+        twin_names(reader, layout, &mut found)?;
     }
     Ok(found)
+}
+
+/// Adds the names of fields whose values lie under other fields' names.
+fn twin_names(reader: &SegmentReader, layout: &Layout, found: &mut BTreeSet<String>) -> tantivy::Result<()> {
+    let Some(field) = layout.unindexed else { return Ok(()) };
+    let inverted = reader.inverted_index(field)?;
+    let mut from = TWIN.to_string().into_bytes();
+    while found.len() < NAMES_MAX {
+        let mut stream = inverted.terms().range().ge(&from).into_stream()?;
+        if !stream.advance() {
+            break;
+        }
+        let Some(key) = stream.key().strip_prefix(TWIN.to_string().as_bytes()) else { break };
+        let name = key.split(|byte| *byte == 0).next().unwrap_or_default();
+        found.insert(String::from_utf8_lossy(name).into_owned());
+        // Behind every column of this name.
+        from.truncate(TWIN.len_utf8());
+        from.extend_from_slice(name);
+        from.push(1);
+    }
+    Ok(())
 }
 
 fn has_column(reader: &SegmentReader, name: &str, column: Column) -> tantivy::Result<bool> {

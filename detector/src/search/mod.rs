@@ -18,21 +18,24 @@ mod request;
 mod scan;
 mod show;
 mod stored;
+mod subject;
 mod tally;
 mod target;
 #[cfg(test)]
 mod tests;
+mod threshold;
+mod twins;
 mod value;
+mod views;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use event::{Clock, EventId, Object, Operation, Permit, Timestamp};
-use tantivy::query::EnableScoring;
+use event::{Clock, Event, EventId, Object, Operation, Permit, Timestamp};
+use tantivy::query::{AllQuery, BooleanQuery, EnableScoring, Occur, Query};
 use tantivy::{DocAddress, Searcher, TantivyError};
 
 use crate::index::Index;
-use crate::index::layout::{ID, TIME};
 use crate::index::slice::Opened;
 use crate::query::{Joint, Node, parse};
 use aggregate::Counting;
@@ -42,13 +45,18 @@ use cursor::Cursor;
 use fields::names;
 use part::Part;
 use scan::Budget;
-use stored::{hit, hits, locate, whole};
+use stored::{hit, hits, locate, placed, whole};
+use threshold::Answered;
+use views::{first_unseen, segments_in_order, window};
 
-pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment};
+pub use answer::{Aggregation, Bucket, FieldInfo, Hit, SearchAnswer, Segment, Withheld};
 pub(crate) use compile::check_field;
 pub use error::SearchError;
 pub use request::{AGGREGATIONS_MAX, BUCKETS_MAX, DefaultOperator, LIMIT_MAX, SearchRequest, Sort};
+pub use subject::{SUBJECT_EVENTS_MAX, SubjectEvent};
 pub(crate) use target::rest_terms;
+pub(crate) use twins::Twins;
+pub(crate) use value::ValueTest;
 
 /// Hits when a request does not say how many.
 pub const LIMIT_DEFAULT: usize = 50;
@@ -76,6 +84,7 @@ pub struct Search {
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
     settings: SearchSettings,
+    answered: Arc<Answered>,
 }
 
 /// A question, read and checked.
@@ -92,10 +101,13 @@ struct View {
     searcher: Searcher,
 }
 
+/// What a question is in one slice.
+type Compile<'c> = &'c dyn Fn(&Compiler<'_>) -> Result<Box<dyn Query>, SearchError>;
+
 impl Search {
     /// Searches `index`; relative times and permits are read against `clock`.
     pub fn new(index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
-        Self { index, clock, settings: SearchSettings::default() }
+        Self { index, clock, settings: SearchSettings::default(), answered: Arc::default() }
     }
 
     /// The same with other bounds.
@@ -116,26 +128,38 @@ impl Search {
         if limit > LIMIT_MAX {
             return Err(fault("limit", format!("at most {LIMIT_MAX}")));
         }
-        let question = self.question(permit, request)?;
+        let mut question = self.question(permit, request)?;
         let aggregations = aggregate::read(permit, &request.aggregations)?;
+        let (counts, intervals) = (permit.masks().counts(), aggregate::intervals(&aggregations));
+        threshold::check(&counts, request, intervals.len())?;
+        let limit = if counts.rows { limit } else { 0 };
         let cursor = request.cursor.as_deref().map(|text| Cursor::read(text, request)).transpose()?;
-        let (mut collecting, views) = self.begin(request, &question, cursor, limit)?;
+        let (mut collecting, mut views) = self.begin(request, &question, cursor, limit)?;
+        let over = (collecting.window, intervals.first().copied());
+        let settled = self.settle(permit, &counts, request, &question, over)?;
+        if settled.as_of.is_some() {
+            (collecting.window, question.now) = (settled.window, settled.now);
+            views = self.views(question.sort, &settled.window)?;
+        }
         collecting.aggregations = aggregations.into_iter().map(|(name, asked)| (name, Counting::new(asked))).collect();
         self.collect(permit, &question, &views, &mut collecting)?;
-        let (page, more) = collecting.take_page();
-        let next = page.last().filter(|_| more).map(|last| Cursor { after: last.rank, window: collecting.window });
+        let too_few = !counts.are_exact() && collecting.total < counts.at_least;
+        let (page, more) = if too_few { Default::default() } else { collecting.take_page() };
+        let next = page.last().filter(|_| more && counts.are_exact());
+        let next = next.map(|last| Cursor { after: last.rank, window: collecting.window });
         let mut answers = std::collections::BTreeMap::new();
         for (name, counting) in collecting.aggregations {
-            let answer = counting.answer(&name)?;
+            let answer = if too_few { Aggregation::default() } else { counting.answer(&name, &counts)? };
             answers.insert(name, answer);
         }
         Ok(SearchAnswer {
-            total: collecting.total,
+            total: if too_few { 0 } else { threshold::noisy(&counts, "total", collecting.total) },
             hits: hits(permit, &question, &views, &page)?,
             aggregations: answers,
             next: next.map(|cursor| cursor.write(request)),
             took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
             explanation: permit.because().to_vec(),
+            withheld: Withheld::of(&counts, settled.as_of),
             ledger: None,
         })
     }
@@ -147,22 +171,40 @@ impl Search {
     /// As [`Search::search`], here for the first page and later from the iterator, which ends with an error.
     pub fn export<'s>(
         &'s self,
-        permit: &'s Permit,
+        permit: &Permit,
         request: &SearchRequest,
     ) -> Result<impl Iterator<Item = Result<Hit, SearchError>> + 's, SearchError> {
+        self.export_renewing(permit, request, || None)
+    }
+
+    /// The same, where `renew` is asked for another permit when one has ended: an export may take longer than one is good for.
+    ///
+    /// # Errors
+    /// As [`Search::export`].
+    pub fn export_renewing<'s>(
+        &'s self,
+        permit: &Permit,
+        request: &SearchRequest,
+        renew: impl Fn() -> Option<Permit> + 's,
+    ) -> Result<impl Iterator<Item = Result<Hit, SearchError>> + 's, SearchError> {
         self.check(permit, Operation::Export)?;
-        let request = request.clone();
-        let question = self.question(permit, &request)?;
-        let (window, mut waiting) = self.export_page(permit, &request, &question, None)?;
+        check_rows(permit)?;
+        let (mut permit, request) = (permit.clone(), request.clone());
+        let question = self.question(&permit, &request)?;
+        let (window, mut waiting) = self.export_page(&permit, &request, &question, None)?;
         let mut cursor = waiting.last().map(|(found, _)| Cursor { after: found.rank, window });
         waiting.reverse();
         let mut ended = false;
         Ok(std::iter::from_fn(move || {
             if waiting.is_empty() && !ended {
-                let page = self.check(permit, Operation::Export).and_then(|()| match cursor {
+                if self.check(&permit, Operation::Export).is_err() {
+                    permit = renew().unwrap_or_else(|| permit.clone());
+                }
+                let page = self.check(&permit, Operation::Export).and_then(|()| match cursor {
                     Some(cursor) => {
-                        let question = self.question(permit, &request)?;
-                        self.export_page(permit, &request, &question, Some(cursor))
+                        let question = self.question(&permit, &request)?;
+                        check_rows(&permit)?;
+                        self.export_page(&permit, &request, &question, Some(cursor))
                     }
                     None => Ok((window, Vec::new())),
                 });
@@ -201,7 +243,7 @@ impl Search {
     /// [`SearchError::Denied`], or an index that cannot be read.
     pub fn get(&self, permit: &Permit, id: EventId) -> Result<Option<Hit>, SearchError> {
         match self.find(permit, id)? {
-            Some((view, address, time)) => hit(permit, &view, address, id, time).map(Some),
+            Some((view, address, time)) => hit(permit, &view, address, id, time),
             None => Ok(None),
         }
     }
@@ -218,17 +260,56 @@ impl Search {
         }
     }
 
+    /// One event as [`Search::get`], and the event itself with every field in its place, for who turns pseudonyms back by
+    /// where they stand: what the permit does not show as it is stored is empty there.
+    ///
+    /// # Errors
+    /// [`SearchError::Denied`], or an index that cannot be read.
+    pub fn placed(&self, permit: &Permit, id: EventId) -> Result<Option<(Hit, Event)>, SearchError> {
+        match self.find(permit, id)? {
+            Some((view, address, time)) => placed(permit, &view, address, id, time).map(Some),
+            None => Ok(None),
+        }
+    }
+
     fn find(&self, permit: &Permit, id: EventId) -> Result<Option<(View, DocAddress, Timestamp)>, SearchError> {
         self.check(permit, Operation::Read)?;
+        check_rows(permit)?;
         let slices = self.index.slices();
         for slice in slices.iter().rev().filter(|slice| slice.record().next > id.0) {
             let opened = slice.open().map_err(SearchError::index)?;
             let view = View { searcher: opened.searcher(), opened };
             if let Some((address, time)) = locate(&view.searcher, permit, id).map_err(SearchError::index)? {
-                return Ok(Some((view, address, time)));
+                let shown = self.within_filter(permit, &view, address)?;
+                return Ok(shown.then_some((view, address, time)));
             }
         }
         Ok(None)
+    }
+
+    /// Whether an event is one of those that the permit's filter finds.
+    fn within_filter(&self, permit: &Permit, view: &View, address: DocAddress) -> Result<bool, SearchError> {
+        if permit.filter().is_none() && permit.withheld().is_none() {
+            return Ok(true);
+        }
+        let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
+        let question = Question { node: Node::All, sort: Sort::default(), now: self.clock.now(), budget };
+        let failed = |error: TantivyError| self.failed(&question, error);
+        let holds_own = part::holds_own(&view.searcher, &view.opened.layout).map_err(failed)?;
+        let (now, budget) = (question.now, &question.budget);
+        let names: Vec<String> = match permit.withheld() {
+            Some(_) => names(&view.searcher, &view.opened.layout).map_err(failed)?.into_iter().collect(),
+            None => Vec::new(),
+        };
+        let compiler = Compiler { permit, layout: &view.opened.layout, names: &names, now, budget, holds_own };
+        let filter = compiler.filter()?.unwrap_or_else(|| Box::new(AllQuery));
+        let withheld = compiler.withheld()?.map(|withheld| (Occur::MustNot, withheld));
+        let filter = BooleanQuery::new([(Occur::Must, filter)].into_iter().chain(withheld).collect());
+        let weight = filter.weight(EnableScoring::disabled_from_searcher(&view.searcher)).map_err(failed)?;
+        let reader = view.searcher.segment_reader(address.segment_ord);
+        let mut scorer = weight.scorer(reader, 1.0).map_err(failed)?;
+        let found = if scorer.doc() < address.doc_id { scorer.seek(address.doc_id) } else { scorer.doc() };
+        Ok(found == address.doc_id)
     }
 
     fn check(&self, permit: &Permit, operation: Operation) -> Result<(), SearchError> {
@@ -236,7 +317,7 @@ impl Search {
             Part::Received => Object::Events,
             Part::Own => Object::Audit,
         };
-        if permit.allows(operation, object, self.clock.now()) {
+        if permit.allows_part(operation, object, self.clock.now()) {
             Ok(())
         } else {
             Err(SearchError::Denied { operation, object })
@@ -299,18 +380,31 @@ impl Search {
         views: &[View],
         collecting: &mut Collecting,
     ) -> Result<(), SearchError> {
+        let needs_names = fields::needs_names(&question.node);
+        self.collect_by(permit, question, views, collecting, needs_names, &|compiler| compiler.compile(&question.node))
+    }
+
+    /// Collects what `query` makes of each slice.
+    fn collect_by(
+        &self,
+        permit: &Permit,
+        question: &Question,
+        views: &[View],
+        collecting: &mut Collecting,
+        needs_names: bool,
+        query: Compile<'_>,
+    ) -> Result<(), SearchError> {
         for (at, view) in views.iter().enumerate() {
             let layout = &view.opened.layout;
             let failed = |error: TantivyError| self.failed(question, error);
-            let names = if fields::needs_names(&question.node) {
+            let names = if needs_names || permit.withheld().is_some() {
                 names(&view.searcher, layout).map_err(failed)?.into_iter().collect()
             } else {
                 Vec::new()
             };
             let holds_own = part::holds_own(&view.searcher, layout).map_err(failed)?;
             let (now, budget) = (question.now, &question.budget);
-            let compiler = Compiler { permit, layout, names: &names, now, budget, holds_own };
-            let query = compiler.compile(&question.node)?;
+            let query = query(&Compiler { permit, layout, names: &names, now, budget, holds_own })?;
             let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher)).map_err(failed)?;
             for (segment, reader) in segments_in_order(&view.searcher, question.sort).map_err(failed)? {
                 collecting.segment((at, segment), reader, layout, weight.as_ref(), &question.budget).map_err(failed)?;
@@ -346,50 +440,11 @@ impl Search {
     }
 }
 
+/// Refuses single events where the masks let counts alone be seen.
+fn check_rows(permit: &Permit) -> Result<(), SearchError> {
+    if permit.masks().counts().rows { Ok(()) } else { Err(SearchError::RowsWithheld) }
+}
+
 fn fault(part: &str, reason: String) -> SearchError {
     SearchError::Request { part: part.to_owned(), reason }
-}
-
-/// The time range of a request.
-fn window(request: &SearchRequest, now: Timestamp) -> Result<Window, SearchError> {
-    let read = |part: &str, text: Option<&str>| {
-        text.map(|text| {
-            value::read_time(text, now).ok_or_else(|| {
-                fault(part, format!("`{text}` is neither RFC 3339, nor a date, nor relative (`now-15m`)"))
-            })
-        })
-        .transpose()
-    };
-    let from = read("from", request.from.as_deref())?.map_or(i64::MIN, |(first, _)| first.nanos());
-    let to = read("to", request.to.as_deref())?.map_or(i64::MAX, |(_, last)| last.nanos());
-    if from > to {
-        return Err(fault("from", "lies behind `to`".to_owned()));
-    }
-    Ok(Window { from, to, below: u64::MAX })
-}
-
-/// One more than the greatest event id that the views hold.
-fn first_unseen(views: &[View]) -> tantivy::Result<u64> {
-    let mut below = 0;
-    for reader in views.iter().flat_map(|view| view.searcher.segment_readers()) {
-        if reader.max_doc() > 0 {
-            below = below.max(reader.fast_fields().u64(ID)?.max_value().saturating_add(1));
-        }
-    }
-    Ok(below)
-}
-
-/// A slice's segments, the one that reaches furthest in the order of the search first.
-fn segments_in_order(searcher: &Searcher, sort: Sort) -> tantivy::Result<Vec<(u32, &tantivy::index::SegmentReader)>> {
-    let mut segments = Vec::new();
-    for (at, reader) in (0..).zip(searcher.segment_readers()).filter(|(_, reader)| reader.max_doc() > 0) {
-        let times = reader.fast_fields().i64(TIME)?;
-        let best = match sort {
-            Sort::Descending => times.max_value(),
-            Sort::Ascending => !times.min_value(),
-        };
-        segments.push((std::cmp::Reverse(best), at, reader));
-    }
-    segments.sort_by_key(|(best, at, _)| (*best, *at));
-    Ok(segments.into_iter().map(|(_, at, reader)| (at, reader)).collect())
 }

@@ -13,7 +13,9 @@ use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Quer
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, DocId, Score, TantivyError};
 
+use super::twins::Twins;
 use super::value::ValueTest;
+use crate::index::from_v6;
 use crate::index::layout::Kind;
 
 /// What a search may still do.
@@ -146,6 +148,8 @@ pub(crate) enum Over {
     Terms(Terms),
     /// A column of numbers or addresses.
     Column { name: String, kind: Kind },
+    /// Values under the names of other fields.
+    Twins(Twins),
 }
 
 impl fmt::Debug for Scan {
@@ -169,6 +173,14 @@ impl Weight for Scan {
                     found.insert(doc);
                 }
             })?,
+            Over::Twins(twins) => {
+                let mut look = || self.budget.check_time().map_err(TantivyError::from);
+                twins.walk(reader, &self.test, &mut look, &mut |_, docs| {
+                    for &doc in docs {
+                        found.insert(doc);
+                    }
+                })?;
+            }
             Over::Column { name, kind } => self.walk_column(name, *kind, reader, &mut found)?,
         }
         Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
@@ -191,7 +203,7 @@ impl Scan {
             Kind::Ip => {
                 let Some(column) = fast.column_opt::<std::net::Ipv6Addr>(name)? else { return Ok(()) };
                 let test = Arc::clone(&self.test);
-                Box::new(move |doc| column.values_for_doc(doc).any(|value| test.passes(&show_address(value))))
+                Box::new(move |doc| column.values_for_doc(doc).any(|value| test.passes(&from_v6(value))))
             }
             Kind::Keyword => return Ok(()),
         };
@@ -239,9 +251,4 @@ impl Weight for SettledWeight {
     fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
         self.0.explain(reader, doc)
     }
-}
-
-/// An address of a column as it is written: v4-mapped ones as v4.
-pub(crate) fn show_address(address: std::net::Ipv6Addr) -> String {
-    std::net::IpAddr::V6(address).to_canonical().to_string()
 }

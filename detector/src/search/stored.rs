@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use event::{EventId, Permit, Reach, Timestamp};
+use event::{Event, EventId, Permit, Reach, Timestamp, Value};
 use serde_json::Map;
 use tantivy::schema::Value as _;
 use tantivy::{DocAddress, Searcher, TantivyDocument, TantivyError};
@@ -11,7 +11,7 @@ use super::collect::{Found, rank};
 use super::highlight::Highlighter;
 use super::part::Part;
 use super::{Hit, Question, SearchError, View, show};
-use crate::index::layout::{AGENCY, ID, Layout, SITE, SOURCE_ID, TIME};
+use crate::index::layout::{AGENCY, ID, Layout, SITE, SOURCE_ID, SPANS, TIME};
 use crate::index::packed;
 
 const DAMAGED: &str = "a stored event is damaged";
@@ -30,7 +30,9 @@ pub(super) fn hits(
     for (at, found) in order {
         let Some(view) = views.get(found.slice) else { continue };
         let (time, id) = rank(question.sort, found.rank.0, found.rank.1); // turning the bits twice
-        let mut hit = hit(permit, view, found.address(), EventId(id), Timestamp::from_nanos(time))?;
+        let hit = hit(permit, view, found.address(), EventId(id), Timestamp::from_nanos(time))?;
+        // What stands in a longer value is no term of its own, and is seen here at the latest.
+        let Some(mut hit) = hit else { continue };
         hit.highlight = highlighter.mark(permit, &hit.fields);
         hits.push((at, hit));
     }
@@ -38,16 +40,33 @@ pub(super) fn hits(
     Ok(hits.into_iter().map(|(_, hit)| hit).collect())
 }
 
-/// One event as the permit lets it be seen, without highlights.
+/// One event as the permit lets it be seen, without highlights; `None` for one in which a withheld token stands.
 pub(super) fn hit(
     permit: &Permit,
     view: &View,
     address: DocAddress,
     id: EventId,
     time: Timestamp,
-) -> Result<Hit, SearchError> {
+) -> Result<Option<Hit>, SearchError> {
     let stored = stored(&view.searcher, &view.opened.layout, address)?;
-    Ok(Hit { id, time, fields: show::show(permit, stored), highlight: BTreeMap::new() })
+    if is_withheld(permit, &stored) {
+        return Ok(None);
+    }
+    Ok(Some(Hit { id, time, fields: show::show(permit, stored), highlight: BTreeMap::new() }))
+}
+
+/// Whether a token stands in an event that the permit does not reach.
+fn is_withheld(permit: &Permit, stored: &Map<String, serde_json::Value>) -> bool {
+    let Some(tokens) = permit.withheld() else { return false };
+    let holds = |value: &serde_json::Value| {
+        value.as_str().is_some_and(|text| tokens.iter().any(|token| text.contains(token.as_str())))
+    };
+    stored.values().any(|value| holds(value) || value.as_array().is_some_and(|values| values.iter().any(holds)))
+}
+
+/// The fields of a stored event, as they are stored.
+pub(super) fn fields_of(view: &View, address: DocAddress) -> Result<Map<String, serde_json::Value>, SearchError> {
+    stored(&view.searcher, &view.opened.layout, address)
 }
 
 fn stored(
@@ -67,14 +86,74 @@ fn source(searcher: &Searcher, layout: &Layout, address: DocAddress) -> Result<V
 /// The bytes that an event is stored as, when the permit lets all of its fields be seen as they are.
 pub(super) fn whole(permit: &Permit, view: &View, address: DocAddress) -> Result<Option<Vec<u8>>, SearchError> {
     let source = source(&view.searcher, &view.opened.layout, address)?;
-    let clear = permit.masks().free_text() && read(&source)?.keys().all(|name| show::is_clear(permit, name));
-    Ok(clear.then_some(source))
+    let stored = read(&source)?;
+    let clear = permit.masks().free_text() && stored.keys().all(|name| show::is_clear(permit, name));
+    Ok((clear && !is_withheld(permit, &stored)).then_some(source))
+}
+
+/// One event as the permit lets it be seen, and the event itself with its fields in their places: what the permit does not
+/// show as it is stored is empty there.
+pub(super) fn placed(
+    permit: &Permit,
+    view: &View,
+    address: DocAddress,
+    id: EventId,
+    time: Timestamp,
+) -> Result<(Hit, Event), SearchError> {
+    let source = source(&view.searcher, &view.opened.layout, address)?;
+    let fields = show::show(permit, read(&source)?);
+    let stored = event_of(&source)?;
+    let mut placed = Event::new();
+    placed.id = id;
+    for (name, value) in stored.iter() {
+        let shown = name == SPANS || fields.get(name).is_some_and(|field| is_shown(field, &value.text()));
+        placed.push(name, if shown { value } else { Value::Null }).map_err(|_| damaged())?;
+    }
+    Ok((Hit { id, time, fields, highlight: BTreeMap::new() }, placed))
+}
+
+/// Of one event the values for which `keep` says so, each in its place, and where pseudonyms stand in them.
+pub(super) fn kept(view: &View, address: DocAddress, keep: impl Fn(&str) -> bool) -> Result<Event, SearchError> {
+    let stored = event_of(&source(&view.searcher, &view.opened.layout, address)?)?;
+    let mut kept = Event::new();
+    for (name, value) in stored.iter() {
+        let keeps = name == SPANS || value.as_str().is_some_and(&keep);
+        kept.push(name, if keeps { value } else { Value::Null }).map_err(|_| damaged())?;
+    }
+    Ok(kept)
+}
+
+fn event_of(source: &[u8]) -> Result<Event, SearchError> {
+    let mut stored = Event::new();
+    if source.first() == Some(&packed::FORM) {
+        packed::read_into(source, &mut stored).ok_or_else(damaged)?;
+    } else {
+        event::json::read(source, &mut stored).map_err(|_| damaged())?;
+    }
+    Ok(stored)
+}
+
+/// Whether what is shown of a field is, or has among its values, this text.
+fn is_shown(field: &serde_json::Value, text: &str) -> bool {
+    match field {
+        serde_json::Value::String(shown) => shown == text,
+        serde_json::Value::Array(list) => list.iter().any(|one| is_shown(one, text)),
+        serde_json::Value::Null => false,
+        other => {
+            let shown = other.to_string();
+            shown == text
+        }
+    }
+}
+
+fn damaged() -> SearchError {
+    SearchError::index(TantivyError::InternalError(DAMAGED.to_owned()))
 }
 
 /// Reads a stored event in either form: packed, or JSON as older slices have it.
 fn read(source: &[u8]) -> Result<Map<String, serde_json::Value>, SearchError> {
     if source.first() == Some(&packed::FORM) {
-        packed::read(source).ok_or_else(|| SearchError::index(TantivyError::InternalError(DAMAGED.to_owned())))
+        packed::read(source).ok_or_else(damaged)
     } else {
         serde_json::from_slice(source).map_err(SearchError::index)
     }
@@ -116,8 +195,6 @@ fn reaches<T: Ord + std::str::FromStr>(reach: &Reach<T>, text: Option<String>) -
 
 #[cfg(test)]
 mod tests {
-    use event::Event;
-
     use super::*;
 
     #[test]

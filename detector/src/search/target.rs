@@ -38,7 +38,7 @@ pub(crate) fn rest_terms(layout: &Layout, name: &str) -> Terms {
 }
 
 /// What the keys of a name begin with: the name as one step of a path, its end, the mark of text.
-fn rest_prefix(name: &str) -> Vec<u8> {
+pub(super) fn rest_prefix(name: &str) -> Vec<u8> {
     let mut prefix = Layout::rest_name(name).as_bytes().to_vec();
     prefix.extend_from_slice(&[0, Type::Str.to_code()]);
     prefix

@@ -68,7 +68,8 @@ impl FieldMap {
     /// Where a rule of `logsource` finds `field` in an event: itself, Winlogbeat's name, then those of the map in order.
     pub fn candidates(&self, logsource: &LogSource, field: &str) -> Vec<String> {
         let mut names = vec![field.to_owned()];
-        if matches!(logsource.product.as_deref(), None | Some("windows" | "linux")) {
+        // No event data of Windows has a dot in its name; names of ECS have.
+        if !field.contains('.') && matches!(logsource.product.as_deref(), None | Some("windows" | "linux")) {
             names.push(format!("winlog.event_data.{field}"));
         }
         let mapped = self.0.iter().filter(|mapping| mapping.is_for(logsource)).flat_map(|mapping| &mapping.names);
@@ -77,7 +78,7 @@ impl FieldMap {
                 names.push(name.clone());
             }
         }
-        if logsource.product.as_deref() == Some("windows") {
+        if !field.contains('.') && logsource.product.as_deref() == Some("windows") {
             names.push(format!("winlog.user_data.{field}"));
         }
         // Our decoders keep every field of these under the format's own names.

@@ -182,6 +182,11 @@ pub(crate) fn id_of_path(before: &str, path: &str, behind: &str) -> Result<RuleI
 
 fn read_logsource(document: &Node) -> Result<LogSource, String> {
     let Some(node) = document.get("logsource") else {
+        if document.get("detection").is_none()
+            && (document.get("match").is_some() || document.get("no_match").is_some())
+        {
+            return Err("these are the tests of a rule; name the rule's own file, without `.test`".to_owned());
+        }
         return Err(format!("`logsource` is missing{}", misspelt(document, "logsource")));
     };
     let logsource = logsource_of(node);

@@ -1,11 +1,12 @@
 //! The rule set: rules loaded from files and texts, and asked through the compiled engine.
 
-use event::Event;
+use event::{Atom, Event};
 use jiff::tz::TimeZone;
 use rustc_hash::FxHashMap;
 
 use super::documents::{self, Rejected};
 use super::engine::{Engine, Scratch};
+use super::explain::atoms_in;
 use super::fields::FieldMap;
 use super::files::RuleSource;
 use super::names::{Names, digest_of};
@@ -21,6 +22,8 @@ pub struct Match<'s> {
     pub rule: &'s Rule,
     /// The search identifiers that were true, in the rule's own names.
     pub matched: Vec<String>,
+    /// The comparisons that were true, where they were asked for.
+    pub atoms: Vec<Atom>,
 }
 
 /// Rules ready to be asked. Immutable: reload by making another.
@@ -86,9 +89,20 @@ impl RuleSet {
 
     /// Every rule that matches, in the order of the rules.
     pub fn evaluate(&self, event: &Event, scratch: &mut Scratch) -> Vec<Match<'_>> {
+        self.evaluate_with_atoms(event, scratch, |_| false)
+    }
+
+    /// [`RuleSet::evaluate`] with the atoms of the rules whose numbers are wanted; see [`super::explain::holding_atoms`].
+    pub fn evaluate_with_atoms(
+        &self,
+        event: &Event,
+        scratch: &mut Scratch,
+        wants: impl Fn(u32) -> bool,
+    ) -> Vec<Match<'_>> {
         let mut found = Vec::new();
         self.engine.evaluate(&self.rules, &self.names, event, scratch, |number, rule, view| {
-            found.push(Match { number, rule, matched: rule.holding(view) });
+            let atoms = if wants(number) { atoms_in(rule, view) } else { Vec::new() };
+            found.push(Match { number, rule, matched: rule.holding(view), atoms });
         });
         found
     }
@@ -98,7 +112,7 @@ impl RuleSet {
     pub fn evaluate_slowly(&self, event: &Event) -> Vec<Match<'_>> {
         let mut found = Vec::new();
         self.engine.evaluate_slowly(&self.rules, &self.names, event, |number, rule, view| {
-            found.push(Match { number, rule, matched: rule.holding(view) });
+            found.push(Match { number, rule, matched: rule.holding(view), atoms: Vec::new() });
         });
         found
     }

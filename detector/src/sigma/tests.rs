@@ -164,6 +164,7 @@ fn a_bad_rule_is_refused_alone_and_told() {
     refused(&rule("s: {A: x, A: y}\ncondition: s"), "stands twice");
     refused("title: t\nlogsource: {definition: x}\ndetection: {s: {A: x}, condition: s}\n", "neither `product`");
     refused("- a\n- b\n", "is a list, not a map");
+    refused("title: t\nmatch:\n  - {name: x, event: {a: b}}\n", "name the rule's own file");
     refused(
         "title: t\nlevel: hgih\nlogsource: {product: x}\ndetection: {s: {A: x}, condition: s}\n",
         "did you mean `high`",
@@ -183,6 +184,22 @@ fn collections_inherit() {
     let matched = set.evaluate(&event(r#"{"Channel":"x","A":"y","B":"z"}"#), &mut Scratch::default());
     assert_eq!(matched.iter().map(|found| found.rule.id().as_str()).collect::<Vec<_>>(), ["b", "c"]);
     assert_eq!(matched[0].matched, ["s"]);
+}
+
+#[test]
+fn atoms_of_a_match_are_those_of_the_rule_and_the_event() {
+    let yaml = rule("s: {A|contains: [x, y], B: 1}\nf: {C: z}\ncondition: s and not f");
+    let set = set(&format!("{yaml}---\n{}", yaml.replace("id: t", "id: u").replace("title: t", "title: u")));
+    let mut scratch = Scratch::default();
+    for (fields, atoms) in [(r#""A":"xy","B":1"#, 3), (r#""A":["a","y"],"B":1,"D":"x""#, 2), (r#""A":"x","B":2"#, 0)] {
+        let event = event(&format!("{{\"Channel\":\"c\",{fields}}}"));
+        let found = set.evaluate_with_atoms(&event, &mut scratch, |number| number == 1);
+        let told: Vec<_> = found.iter().map(|one| one.atoms.len()).collect();
+        assert_eq!(told, if atoms == 0 { vec![] } else { vec![0, atoms] }, "{fields}");
+        for one in found.iter().filter(|one| one.number == 1) {
+            assert_eq!(one.atoms, explain::holding_atoms(&set, one.rule, &event), "{fields}");
+        }
+    }
 }
 
 #[test]

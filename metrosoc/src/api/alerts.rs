@@ -28,6 +28,15 @@ pub struct ListQuery {
     q: Option<String>,
     limit: Option<usize>,
     cursor: Option<String>,
+    purpose: Option<String>,
+}
+
+/// What an alert is read or changed for: alerts on persons whose data is not processed further are shown for the purposes
+/// that the policy names alone. Without one no purpose is stated.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Stated {
+    purpose: Option<String>,
 }
 
 impl ListQuery {
@@ -48,14 +57,19 @@ fn words<T>(list: Option<&str>, name: &str, parse: impl Fn(&str) -> Option<T>) -
     words.map(|word| parse(word).ok_or_else(|| Problem::bad_request(format!("`{word}` is no {name}")))).collect()
 }
 
+fn stated(purpose: Option<&str>) -> Option<&str> {
+    purpose.map(str::trim).filter(|purpose| !purpose.is_empty())
+}
+
 /// `GET /api/v1/alerts`
 pub async fn list(
     State(app): State<Arc<App>>,
     caller: Caller,
     Query(query): Query<ListQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let permit = caller.permit(&app, Operation::Read, Object::Alerts, "")?;
-    let asked = json!({ "status": query.status, "level": query.level, "q": query.q });
+    let purpose = stated(query.purpose.as_deref()).unwrap_or_default();
+    let permit = caller.permit(&app, Operation::Read, Object::Alerts, purpose)?;
+    let asked = json!({ "status": query.status, "level": query.level, "q": query.q, "purpose": stated(query.purpose.as_deref()) });
     let query = query.read()?;
     let page = app.alerts.list(&permit, &query).await.map_err(|error| problem_of(&error))?;
     let ledger = app.record(&caller, "read_alerts", "alerts", asked).await?;
@@ -66,20 +80,32 @@ pub async fn list(
 }
 
 /// `GET /api/v1/alerts/{id}`
-pub async fn one(State(app): State<Arc<App>>, caller: Caller, Path(id): Path<AlertId>) -> Result<Json<Value>, Problem> {
-    let permit = caller.permit(&app, Operation::Read, Object::Alerts, "")?;
+pub async fn one(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<AlertId>,
+    Query(Stated { purpose: said }): Query<Stated>,
+) -> Result<Json<Value>, Problem> {
+    let permit = caller.permit(&app, Operation::Read, Object::Alerts, stated(said.as_deref()).unwrap_or_default())?;
     let alert = app.alerts.get(&permit, &id).await.map_err(|error| problem_of(&error))?;
     let history = app.alerts.history(&permit, &id).await.map_err(|error| problem_of(&error))?;
-    let purpose = purpose_of(&app, &caller, None);
+    let purpose = purpose_of(&app, &caller, stated(said.as_deref()));
     let events = match caller.permit(&app, Operation::Read, Object::Events, &purpose) {
-        Ok(permit) => {
+        Ok(permit) if permit.masks().counts().rows => {
             let newest = alert.events.iter().rev().take(EVENTS_SHOWN_MAX).copied().collect::<Vec<_>>();
             events_of(&app, permit, &newest).await?
         }
-        Err(_) => Vec::new(),
+        Ok(_) | Err(_) => Vec::new(),
     };
     let rule = told(&app.rules.load(), alert.rule.id.as_str());
-    let ledger = app.record(&caller, "read_alert", &format!("alert:{id}"), json!({ "events": events.len() })).await?;
+    let ledger = app
+        .record(
+            &caller,
+            "read_alert",
+            &format!("alert:{id}"),
+            json!({ "events": events.len(), "purpose": stated(said.as_deref()) }),
+        )
+        .await?;
     Ok(Json(json!({
         "alert": alert, "rule": rule.unwrap_or_else(|| json!(alert.rule)), "events": events, "history": history,
         "explanation": permit.because(), "ledger": ledger,
@@ -124,9 +150,11 @@ pub async fn change(
     State(app): State<Arc<App>>,
     caller: Caller,
     Path(id): Path<AlertId>,
+    Query(Stated { purpose }): Query<Stated>,
     Body(form): Body<ChangeForm>,
 ) -> Result<Json<Value>, Problem> {
-    let permit = caller.permit(&app, Operation::Write, Object::Alerts, "")?;
+    let permit =
+        caller.permit(&app, Operation::Write, Object::Alerts, stated(purpose.as_deref()).unwrap_or_default())?;
     if let Some(Some(name)) = &form.assignee {
         let known = app.accounts.assignable().await.map_err(|error| super::caller::account_problem(&error))?;
         if !known.contains(name) {

@@ -10,7 +10,7 @@ use axum::Json;
 use axum::extract::{Path as UrlPath, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use event::{Object, Operation, SiteId};
+use event::{Object, Operation, SiteId, UserName};
 use pki::authority::ListFilter;
 use pki::{Issued, PkiError, Reason, RevokeTarget, SiteKey};
 use serde::Deserialize;
@@ -102,9 +102,45 @@ pub async fn issue(
         }
     };
     let written = match &folder {
-        Some(folder) => Some(write(folder, &form.site, &issued)?),
+        Some(folder) => Some(write(folder, form.site.as_str(), &issued)?),
         None => None,
     };
+    Ok(Json(json!({
+        "serial": issued.certificate.serial, "not_after": issued.certificate.not_after,
+        "chain": issued.chain_pem, "written": written,
+    })))
+}
+
+/// A certificate for a program's account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MachineForm {
+    machine: UserName,
+    #[serde(default)]
+    csr: Option<String>,
+    #[serde(default)]
+    out: Option<PathBuf>,
+}
+
+/// `POST /api/v1/certificates/machines`
+pub async fn issue_machine(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Body(form): Body<MachineForm>,
+) -> Result<Json<Value>, Problem> {
+    let permit = caller.permit(&app, Operation::Manage, Object::Certificates, "")?;
+    if app.accounts.machine(&form.machine).await.is_err() {
+        let add = format!("metrosoc user add {} --role machine", form.machine);
+        return Err(Problem::not_found(format!("no account `{}` with role `machine` (`{add}`)", form.machine)));
+    }
+    let key = form.csr.as_deref().map_or(SiteKey::Made, SiteKey::Request);
+    let folder = match (&form.csr, form.out) {
+        (None, None) => return Err(Problem::bad_request("`csr`, or `out` for a key of ours, is missing")),
+        (None, Some(folder)) => Some(local_folder(&caller, folder)?),
+        (Some(_), _) => None,
+    };
+    let issued = app.authority.issue_machine(&permit, &form.machine, key).await.map_err(|error| problem_of(&error))?;
+    let written = folder.map(|folder| write(&folder, form.machine.as_str(), &issued)).transpose()?;
     Ok(Json(json!({
         "serial": issued.certificate.serial, "not_after": issued.certificate.not_after,
         "chain": issued.chain_pem, "written": written,
@@ -138,11 +174,11 @@ fn local_folder(caller: &Caller, folder: PathBuf) -> Result<PathBuf, Problem> {
     Ok(folder)
 }
 
-fn write(folder: &Path, site: &SiteId, issued: &Issued) -> Result<String, Problem> {
+fn write(folder: &Path, holder: &str, issued: &Issued) -> Result<String, Problem> {
     let fault = |path: &Path, error: std::io::Error| Problem::bad_request(format!("`{}`: {error}", path.display()));
-    let chain = folder.join(format!("{site}.pem"));
+    let chain = folder.join(format!("{holder}.pem"));
     if let Some(key) = &issued.key_pem {
-        let path = folder.join(format!("{site}.key.pem"));
+        let path = folder.join(format!("{holder}.key.pem"));
         let mut options = std::fs::OpenOptions::new();
         let opened = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
         opened.and_then(|mut file| file.write_all(key.expose().as_bytes())).map_err(|error| fault(&path, error))?;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::caller::{Caller, Proof};
 use super::certificates::problem_of as pki_problem;
-use super::ingest::refused;
+use super::ingest::{refused, within_quota};
 use super::problem::Problem;
 use super::{App, Body};
 
@@ -30,7 +30,10 @@ pub async fn batch(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> 
         BatchFault::TooLarge { .. } => Problem::too_large(fault.to_string()),
         _ => Problem::bad_request(fault.to_string()),
     })?;
+    let share = within_quota(&app, &site)?;
+    let _place = share.place(body.len()).await;
     let receipt = app.edges.accept(&site, batch).await.map_err(|error| edge_problem(&error))?;
+    share.charge(receipt.stored, if receipt.stored > 0 { body.len() } else { 0 }, app.clock.now());
     Ok(Json(json!({
         "acknowledged": receipt.acknowledged, "stored": receipt.stored, "resent": receipt.resent,
         "time": app.clock.now(),

@@ -33,7 +33,8 @@ pub async fn readyz(State(app): State<Arc<App>>) -> Response {
         .into_iter()
         .map(|(part, reason)| (part.to_owned(), if reason.is_none() { "ok" } else { "failed" }.into()))
         .collect();
-    (status, Json(json!({ "status": if ready { "ready" } else { "not ready" }, "parts": parts }))).into_response()
+    let status_text = if ready { "ready" } else { "not ready" };
+    (status, Json(json!({ "status": status_text, "parts": parts, "warnings": app.warnings() }))).into_response()
 }
 
 /// `GET /metrics`: Prometheus text, for loopback and for whom the policy lets read the platform.

@@ -273,9 +273,8 @@ fn time(text: Option<&str>, part: &str, now: Timestamp) -> Result<Option<Timesta
 
 fn problem_of(error: HuntError) -> Problem {
     match error {
-        HuntError::Search(SearchError::Denied { .. } | SearchError::FieldMasked { .. }) | HuntError::Changed => {
-            Problem::denied(error.to_string(), Vec::new())
-        }
+        HuntError::Search(SearchError::Denied { .. } | SearchError::FieldMasked { .. } | SearchError::RowsWithheld)
+        | HuntError::Changed => Problem::denied(error.to_string(), Vec::new()),
         HuntError::Request { .. } => Problem::bad_request(error.to_string()),
         HuntError::Cancelled => Problem::conflict("the backtest was cancelled"),
         error => Problem::fault("backtest", &error),

@@ -1,6 +1,7 @@
 //! Files that `metrosoc import` reads on its side and sends as records.
 //!
-//! The body is a row of records: one byte for the form, four bytes (big-endian) for the length, the bytes.
+//! The body is a row of records: one byte for the form (its highest bit: only the beginning is here), four bytes
+//! (big-endian) for the length, the bytes.
 
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ use super::problem::Problem;
 pub const MEDIA_TYPE: &str = "application/vnd.metrosoc.records";
 
 const HEAD_BYTES: usize = 5;
+/// The bit of the first byte that says that the record was cut at the bound.
+const TRUNCATED: u8 = 0x80;
 const FORMATS: [(u8, Format); 4] =
     [(1, Format::Syslog), (2, Format::Json), (3, Format::WindowsXmlJson), (4, Format::Line)];
 
@@ -36,25 +39,26 @@ pub struct ImportQuery {
 /// Adds one record to a body.
 pub fn encode(record: &FileRecord, body: &mut Vec<u8>) {
     let code = FORMATS.iter().find(|(_, format)| *format == record.format).map_or(0, |(code, _)| *code);
-    body.push(code);
+    body.push(if record.truncated { code | TRUNCATED } else { code });
     // Files' records are bounded far below 4 GiB.
     body.extend_from_slice(&u32::try_from(record.bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
     body.extend_from_slice(&record.bytes);
 }
 
-/// Splits a body into records; `None` when a length points behind its end or a form is unknown.
-pub fn decode(body: &Bytes) -> Option<Vec<(Format, Bytes)>> {
+/// Splits a body into records, each with whether it was cut; `None` when a length points behind its end or a form is
+/// unknown.
+pub fn decode(body: &Bytes) -> Option<Vec<(Format, Bytes, bool)>> {
     let mut records = Vec::new();
     let mut rest = body.clone();
     while !rest.is_empty() {
         let (&code, length) = rest.get(..HEAD_BYTES)?.split_first()?;
-        let (_, format) = FORMATS.iter().find(|(known, _)| *known == code)?;
+        let (_, format) = FORMATS.iter().find(|(known, _)| *known == code & !TRUNCATED)?;
         let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
         let end = HEAD_BYTES.checked_add(length)?;
         if end > rest.len() {
             return None;
         }
-        records.push((*format, rest.slice(HEAD_BYTES..end)));
+        records.push((*format, rest.slice(HEAD_BYTES..end), code & TRUNCATED != 0));
         rest = rest.slice(end..);
     }
     Some(records)
@@ -79,7 +83,10 @@ pub async fn import(
     let received = app.clock.now();
     let records: Vec<Record> = parts
         .into_iter()
-        .map(|(format, bytes)| Record::new(Arc::clone(&origin), received, bytes).with_format(format))
+        .map(|(format, bytes, truncated)| {
+            let record = Record::new(Arc::clone(&origin), received, bytes).with_format(format);
+            Record { truncated, ..record }
+        })
         .collect();
     let count = records.len();
     app.record(&caller, "import", &format!("site:{}", query.site), json!({ "file": query.name, "records": count }))
@@ -111,6 +118,16 @@ mod tests {
         assert!(decode(&Bytes::from_static(&[4, 255, 255, 255, 255, 1])).is_none());
         assert!(decode(&Bytes::from_static(&[4, 0, 0])).is_none());
         assert!(decode(&Bytes::from_static(&[9, 0, 0, 0, 0])).is_none());
+    }
+
+    #[test]
+    fn what_was_cut_is_told() {
+        let record = |truncated| FileRecord { bytes: Bytes::from_static(b"ab"), format: Format::Line, truncated };
+        let mut body = Vec::new();
+        encode(&record(true), &mut body);
+        encode(&record(false), &mut body);
+        let found = decode(&Bytes::from(body)).unwrap();
+        assert_eq!(found.iter().map(|(_, _, truncated)| *truncated).collect::<Vec<_>>(), [true, false]);
     }
 
     proptest! {

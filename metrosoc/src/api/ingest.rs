@@ -10,6 +10,7 @@ use axum::extract::{Query, State};
 use axum::http::HeaderMap;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use collector::sites::Share;
 use collector::source::identity::{Claim, Entry, Identity, Verdict, check, note};
 use collector::source::{FrameLimits, body};
 use collector::{Format, IntakeError, Record};
@@ -173,9 +174,24 @@ pub async fn store(app: &App, origin: &Origin, records: Vec<Record>) -> Result<(
         return Ok(());
     }
     let (count, bytes) = (records.len(), records.iter().map(|record| record.bytes.len()).sum());
+    let share = within_quota(app, &origin.site)?;
+    let _place = share.place(bytes).await;
     app.intake.submit(records).await.map_err(|error| refused(&error))?;
     app.attribution.stored(origin, count, bytes);
+    share.charge(count, bytes, app.clock.now());
     Ok(())
+}
+
+/// The share of a site that is within its quota.
+///
+/// # Errors
+/// 429 with the seconds to wait when it is not.
+pub fn within_quota(app: &App, site: &SiteId) -> Result<Arc<Share>, Problem> {
+    let share = app.attribution.share(site);
+    match share.wait(app.clock.now()) {
+        wait if wait.is_zero() => Ok(share),
+        wait => Err(Problem::over_quota(site, wait.as_secs().saturating_add(1))),
+    }
 }
 
 /// What an intake that does not take records is to HTTP: nothing was kept; sending again helps where room can come.

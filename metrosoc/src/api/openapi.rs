@@ -19,9 +19,9 @@ mod tests {
         let source = include_str!("mod.rs");
         let (public, api) = source.split_once("fn api()").unwrap();
         let paths = |text: &str, prefix: &str| {
-            let parts = text.split(".route(\"").skip(1);
+            let parts = text.split(".route(").skip(1);
             // What takes the rest of a path is a parameter like others in the document.
-            let path = |part: &str| part.split('"').next().unwrap().replace("{*", "{");
+            let path = |part: &str| part.split('"').nth(1).unwrap().replace("{*", "{");
             parts.map(|part| format!("{prefix}{}", path(part))).collect::<Vec<_>>()
         };
         [paths(public, ""), paths(api, "/api/v1")].concat()

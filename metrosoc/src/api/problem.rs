@@ -67,9 +67,39 @@ impl Problem {
         Self { because, ..Self::new(StatusCode::FORBIDDEN, "denied", "the policy does not allow this", detail) }
     }
 
+    /// 403: the policy asks for a fresh second factor; the page shows one and asks again.
+    pub fn step_up(age_max: std::time::Duration) -> Self {
+        Self::step_up_for(format!(
+            "this needs a second factor that was shown within the last {} minutes (`POST /api/v1/session/step-up`)",
+            age_max.as_secs() / 60
+        ))
+    }
+
+    /// 403 of the same kind, with words of its own.
+    pub fn step_up_for(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "step-up", "show the second factor again", detail)
+    }
+
+    /// 403: the role must have a second factor, and the session has shown none.
+    pub fn second_factor_due() -> Self {
+        let detail = "this role must have a second factor; set one up (`POST /api/v1/session/second-factor`) or show it \
+                      (`POST /api/v1/session/step-up`)";
+        Self::new(StatusCode::FORBIDDEN, "second-factor-due", "a second factor is due", detail)
+    }
+
     /// 404: no such thing, or none that the caller may know of.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not-found", "there is no such thing", detail)
+    }
+
+    /// 406: no form that the caller takes is one that there is.
+    pub fn not_acceptable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", "there is no such form of the answer", detail)
+    }
+
+    /// 415: the body is of no known form.
+    pub fn unsupported(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported", "the body is of no known form", detail)
     }
 
     /// 409: it is in a state that does not allow this.
@@ -93,6 +123,13 @@ impl Problem {
         Self { retry_after_secs, ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too-many", "too many attempts", detail) }
     }
 
+    /// 429: the site has sent more than it may; nothing was kept.
+    pub fn over_quota(site: &event::SiteId, retry_after_secs: u64) -> Self {
+        let detail = format!("site `{site}` sends more than its quota; send the same again later");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "over-quota", "the site sends more than it may", detail);
+        Self { retry_after_secs: Some(retry_after_secs.max(1)), ..problem }
+    }
+
     /// 503: storage or policy cannot be used now; nothing was done.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "the service cannot do this now", detail)
@@ -110,6 +147,46 @@ impl Problem {
         tracing::error!(what, error = %chain(error), "request failed");
         Self::unavailable(format!("{what} failed; the server's log says why"))
     }
+}
+
+/// Longest text of a refusal that stands in a problem, in bytes.
+const REFUSAL_BYTES_MAX: usize = 4 * 1024;
+
+/// Refusals that the layers below give in plain text or without any (a body too large, a method that a path does not
+/// have, an unknown packing) as problems; other answers as they are.
+pub async fn told(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE).map(header::HeaderValue::as_bytes);
+    let plain = kind.is_none_or(|kind| kind.starts_with(b"text/plain"));
+    if !plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let said = axum::body::to_bytes(body, REFUSAL_BYTES_MAX).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    let or = |detail: &str| if said.is_empty() { detail.to_owned() } else { said.clone() };
+    let problem = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::too_large("the body, unpacked, is larger than `https.body_bytes_max` allows; send it in parts")
+        }
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let detail = "the path is there, and has no such method; `Allow` names those that it has";
+            Problem::new(status, "method-not-allowed", "the path has no such method", detail)
+        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            Problem::unsupported(or("`Content-Encoding` is none of those in `Accept-Encoding`"))
+        }
+        StatusCode::SERVICE_UNAVAILABLE => Problem::unavailable(or("not answered in time; try again")),
+        StatusCode::BAD_REQUEST => Problem::bad_request(or("the request cannot be read")),
+        _ => Problem::new(status, "refused", "the request was refused", or("the status says why")),
+    };
+    let mut answer = problem.into_response();
+    for (name, value) in &parts.headers {
+        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+            answer.headers_mut().append(name, value.clone());
+        }
+    }
+    answer
 }
 
 /// An error with its causes, one line.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use event::{Object, Operation, PlanId};
-use responder::{PlanFilter, ResponderError};
+use event::{Masks, Object, Operation, PlanId, Visibility};
+use policy::mask::COVER;
+use responder::{Plan, PlanFilter, ResponderError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -43,6 +44,7 @@ pub async fn list(
     let filter = PlanFilter { status, alert: query.alert, limit };
     let plans = app.responder.list(&permit, &filter).await.map_err(|error| problem_of(&error))?;
     app.record(&caller, "read_responses", "responses", json!({ "shown": plans.len() })).await?;
+    let plans: Vec<Value> = plans.iter().map(|plan| shown(plan, permit.masks())).collect();
     Ok(Json(json!({ "plans": plans })))
 }
 
@@ -66,7 +68,7 @@ pub async fn run(
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Responses, "")?;
     let plan = app.responder.run(&plan, &permit).await.map_err(|error| problem_of(&error))?;
-    Ok(Json(json!({ "plan": plan })))
+    Ok(Json(json!({ "plan": shown(&plan, permit.masks()) })))
 }
 
 /// `POST /api/v1/responses/{plan}/undo`
@@ -77,7 +79,7 @@ pub async fn undo(
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Responses, "")?;
     let plan = app.responder.undo(&plan, &permit).await.map_err(|error| problem_of(&error))?;
-    Ok(Json(json!({ "plan": plan })))
+    Ok(Json(json!({ "plan": shown(&plan, permit.masks()) })))
 }
 
 /// `POST /api/v1/responses/reconcile`
@@ -86,6 +88,38 @@ pub async fn reconcile(State(app): State<Arc<App>>, caller: Caller) -> Result<Js
     app.record(&caller, "reconcile_responses", "responses", json!({})).await?;
     let report = app.responder.reconcile().await.map_err(|error| problem_of(&error))?;
     Ok(Json(json!({ "expired": report.expired, "restored": report.restored, "removed": report.removed })))
+}
+
+/// The fields that a plan's target may come from.
+const TARGETS: [&str; 2] = ["source.ip", "destination.ip"];
+
+/// A plan as masks let it be seen: where they hide addresses, its target is covered wherever it is written.
+fn shown(plan: &Plan, masks: &dyn Masks) -> Value {
+    let mut seen = json!(plan);
+    let hidden = TARGETS.iter().find(|field| event::visibility(masks, field) != Visibility::Clear);
+    if let Some(field) = hidden {
+        let form =
+            event::shown_text(masks, field, &plan.target).map_or_else(|| COVER.to_owned(), |form| form.into_owned());
+        cover(&mut seen, &plan.target, &form);
+    }
+    for (field, name) in [("metrosoc.site.id", "site"), ("metrosoc.agency.id", "agency")] {
+        if event::visibility(masks, field) != Visibility::Clear
+            && let Some(map) = seen.as_object_mut()
+        {
+            map.insert(name.to_owned(), Value::Null);
+        }
+    }
+    seen
+}
+
+/// Puts `form` in the places of `target`.
+fn cover(value: &mut Value, target: &str, form: &str) {
+    match value {
+        Value::String(text) if !target.is_empty() && text.contains(target) => *text = text.replace(target, form),
+        Value::Array(list) => list.iter_mut().for_each(|value| cover(value, target, form)),
+        Value::Object(map) => map.values_mut().for_each(|value| cover(value, target, form)),
+        _ => {}
+    }
 }
 
 fn problem_of(error: &ResponderError) -> Problem {
@@ -98,5 +132,21 @@ fn problem_of(error: &ResponderError) -> Problem {
             Problem::unavailable(super::problem::chain(error))
         }
         _ => Problem::fault("the responder", error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hidden_target_is_covered_wherever_it_is_written() {
+        let mut plan = json!({
+            "target": "203.0.113.9", "action": { "address": "203.0.113.9" }, "why": "from 203.0.113.9, twice",
+            "checks": [{ "detail": "203.0.113.9 is nobody's" }], "status": "planned",
+        });
+        cover(&mut plan, "203.0.113.9", "••••");
+        assert!(!plan.to_string().contains("203.0.113.9"), "{plan}");
+        assert_eq!((&plan["why"], &plan["status"]), (&json!("from ••••, twice"), &json!("planned")));
     }
 }

@@ -22,6 +22,8 @@ pub struct RiskQuery {
     kind: Option<String>,
     /// Most of each kind.
     limit: Option<usize>,
+    /// What for; nothing is stated without.
+    purpose: Option<String>,
 }
 
 impl RiskQuery {
@@ -49,7 +51,8 @@ pub async fn list(
     caller: Caller,
     Query(query): Query<RiskQuery>,
 ) -> Result<Json<Value>, Problem> {
-    let permit = caller.permit(&app, Operation::Read, Object::Alerts, "")?;
+    let purpose = query.purpose.as_deref().unwrap_or_default().trim();
+    let permit = caller.permit(&app, Operation::Read, Object::Alerts, purpose)?;
     let kinds = query.kinds()?;
     let limit = query.limit.unwrap_or(0);
     let page = app.alerts.risk(&permit, &kinds, limit).await.map_err(|error| problem_of(&error))?;

@@ -25,7 +25,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Json<Va
         .map(|rule| {
             json!({
                 "rule": rule.reference, "risk_score": rule.reference.risk(), "path": rule.path, "line": rule.line,
-                "status": rule.status,
+                "status": rule.status, "logsource": rule.logsource.to_string(),
             })
         })
         .collect();

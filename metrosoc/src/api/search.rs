@@ -18,12 +18,17 @@ use super::{App, Body};
 pub async fn search(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Body(request): Body<SearchRequest>,
+    Body(mut request): Body<SearchRequest>,
 ) -> Result<Json<SearchAnswer>, Problem> {
     let purpose = purpose_of(&app, &caller, request.purpose.as_deref());
+    caller.permit(&app, Operation::Search, Object::Events, &purpose)?;
+    if !request.aggregations.is_empty() {
+        caller.permit(&app, Operation::Aggregate, Object::Events, &purpose)?;
+    }
     let permit = caller.permit(&app, Operation::Read, Object::Events, &purpose)?;
+    let recorded = super::asked::replace(&app, &permit, &mut request).await?;
     // What was looked for may name a person: the ledger commits to it and does not hold it.
-    let question = json!({ "query": request.query, "aggregations": request.aggregations }).to_string();
+    let question = json!({ "query": recorded, "aggregations": request.aggregations }).to_string();
     let mut detail = json!({ "from": request.from, "to": request.to, "purpose": purpose, "case": request.case });
     let (engine, asked) = (app.search.clone(), request);
     let answer = blocking(move || engine.search(&permit, &asked)).await?;
@@ -94,6 +99,7 @@ pub async fn events_of(app: &App, permit: Permit, ids: &[EventId]) -> Result<Vec
 pub fn purpose_of(app: &App, caller: &Caller, stated: Option<&str>) -> String {
     match stated.map(str::trim) {
         Some(purpose) if !purpose.is_empty() => purpose.to_owned(),
+        _ if caller.granted_purpose(app).is_some() => caller.granted_purpose(app).unwrap_or_default(),
         _ => {
             let may = app.guard.purposes(&caller.subject, Operation::Read, Object::Events);
             may.into_iter().next().map(|purpose| purpose.id).unwrap_or_default()
@@ -110,9 +116,13 @@ pub async fn blocking<T: Send + 'static>(
     }
 }
 
-fn problem_of(error: SearchError) -> Problem {
+pub fn problem_of(error: SearchError) -> Problem {
     match &error {
-        SearchError::Denied { .. } | SearchError::FieldMasked { .. } => Problem::denied(error.to_string(), Vec::new()),
+        SearchError::TooManyQuestions { .. } => Problem::too_many(error.to_string(), 3_600),
+        SearchError::Denied { .. }
+        | SearchError::FieldMasked { .. }
+        | SearchError::RowsWithheld
+        | SearchError::TooClose { .. } => Problem::denied(error.to_string(), Vec::new()),
         SearchError::Query(inner) => {
             let expected = Some(inner.expected.to_owned());
             Problem { position: Some(inner.position), expected, ..Problem::bad_request(error.to_string()) }

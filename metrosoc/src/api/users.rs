@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, account_problem};
+use super::policy::ask_second_person;
 use super::problem::Problem;
 use super::{App, Body, no_content};
 
@@ -44,6 +45,7 @@ pub async fn create(
     Body(new): Body<NewUser>,
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Users, "")?;
+    ask_second_person(&app, &permit, &new.name, Some((new.role, new.agency.as_ref())), "make the account").await?;
     let password = new.password.map(Secret::new);
     let account = NewAccount { name: new.name.clone(), role: new.role, agency: new.agency, password };
     let account = app.accounts.create(&permit, account).await.map_err(|error| account_problem(&error))?;
@@ -85,6 +87,8 @@ pub async fn change(
 ) -> Result<Response, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Users, "")?;
     if let Some(role) = change.role {
+        let wanted = Some((role, change.agency.as_ref()));
+        ask_second_person(&app, &permit, &name, wanted, "give the role").await?;
         let set = app.accounts.set_role(&permit, &name, role, change.agency).await;
         set.map_err(|error| account_problem(&error))?;
     }
@@ -122,6 +126,7 @@ pub async fn create_token(
     Body(form): Body<TokenForm>,
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Users, "")?;
+    ask_second_person(&app, &permit, &name, None, "make a token").await?;
     let new = NewToken { label: form.label, expires: form.expires };
     let made = app.accounts.create_token(&permit, &name, new).await;
     let (token, info) = made.map_err(|error| account_problem(&error))?;
@@ -153,6 +158,8 @@ pub async fn recovery_code(
     Body(form): Body<RecoveryForm>,
 ) -> Result<Json<Value>, Problem> {
     let permit = caller.permit(&app, Operation::Manage, Object::Users, "")?;
+    caller.fresh_where_enrolled(&app)?;
+    ask_second_person(&app, &permit, &form.name, None, "make a recovery code").await?;
     let made = app.accounts.recovery_code(&permit, &form.name).await;
     let code = made.map_err(|error| account_problem(&error))?;
     Ok(Json(json!({ "code": code.code.expose(), "ends": code.ends })))

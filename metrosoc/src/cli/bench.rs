@@ -1,8 +1,12 @@
 //! `metrosoc bench`: measure on this machine.
 
+mod backtest;
 mod detect;
 mod ingest;
+mod mask;
+mod policy;
 mod search;
+mod vault;
 
 use std::path::PathBuf;
 
@@ -15,19 +19,20 @@ use crate::exit::Failure;
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Figures are of whole processes; rates are a CPU-second, all threads counted.
 Examples:
-  metrosoc bench ingest --file metronet-100k.rfc5424.zst
-  metrosoc bench search --file metronet-100k.rfc5424.zst --events 200000 --json")]
+  metrosoc bench ingest --file metronet-100k.rfc5424.zst --privacy
+  metrosoc bench search --file metronet-100k.rfc5424.zst --events 200000 --json
+  metrosoc bench search --file metronet-100k.rfc5424.zst --events 10000000 --runs 5")]
 pub enum Command {
     /// Decode and index a file of logs
-    Ingest(FileArguments),
+    Ingest(ingest::Arguments),
     /// Decode and match a file of events
     Detect(detect::Arguments),
-    /// Ten named queries on an index made of a file of logs
+    /// Ten named queries and two backtests on an index made of a file of logs
     Search(search::Arguments),
-    /// Decisions of the guard (see `cargo bench -p policy`)
-    Policy,
-    /// Masking (see `cargo bench -p policy`)
-    Mask,
+    /// Decisions under a large policy, beside Casbin's own enforcer
+    Policy(policy::Arguments),
+    /// Scan events and replace the personal values in them; bring new values into a vault
+    Mask(mask::Arguments),
     /// Certificates issued (see `cargo bench -p pki`)
     Pki,
     /// Blocks set (not built yet)
@@ -48,8 +53,8 @@ pub fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         Command::Ingest(arguments) => print(context, &ingest::run(&arguments)?),
         Command::Detect(arguments) => print(context, &detect::run(&arguments)?),
         Command::Search(arguments) => print(context, &search::run(&arguments)?),
-        Command::Policy => Err(Failure::not_built("metrosoc bench policy").into()),
-        Command::Mask => Err(Failure::not_built("metrosoc bench mask").into()),
+        Command::Policy(arguments) => print(context, &policy::run(&arguments)?),
+        Command::Mask(arguments) => print(context, &mask::run(&arguments)?),
         Command::Pki => Err(Failure::not_built("metrosoc bench pki").into()),
         Command::Respond => Err(Failure::not_built("metrosoc bench respond").into()),
     }

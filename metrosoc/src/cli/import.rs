@@ -39,6 +39,8 @@ struct Sent {
     records: u64,
     next: Option<u64>,
     faults: u64,
+    /// Records of which only the beginning was kept.
+    cut: u64,
 }
 
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
@@ -46,7 +48,7 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> 
     let mut sent = Sent::default();
     let mut failed = 0_usize;
     for path in &arguments.files {
-        let before = sent.records;
+        let (before, whole) = (sent.records, sent.cut);
         if let Err(error) = import(&client, &arguments.site, path, context, &mut sent).await {
             if error.downcast_ref::<Failure>().is_some() {
                 return Err(error);
@@ -55,11 +57,15 @@ pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> 
             failed += 1;
         }
         context.output.say(format!("{}: {} records", path.display(), sent.records - before));
+        if sent.cut > whole {
+            let cut = sent.cut - whole;
+            context.output.say(format!("{}: of {cut} of them only the beginning is kept", path.display()));
+        }
     }
     if let Some(next) = sent.next {
         wait_until_searchable(&client, next).await?;
     }
-    let answer = json!({ "records": sent.records, "faults": sent.faults, "files_failed": failed });
+    let answer = json!({ "records": sent.records, "cut": sent.cut, "faults": sent.faults, "files_failed": failed });
     context.output.print(&answer, |_| format!("{} records imported and searchable\n", sent.records))?;
     match failed {
         0 => Ok(()),
@@ -78,7 +84,10 @@ async fn import(client: &Client, site: &SiteId, path: &Path, context: &Context, 
     let mut last_fault = None;
     for record in reader {
         match record {
-            Ok(record) => encode(&record, &mut body),
+            Ok(record) => {
+                sent.cut += u64::from(record.truncated);
+                encode(&record, &mut body);
+            }
             Err(error) => {
                 sent.faults += 1;
                 context.output.say(format!("metrosoc: {error}"));

@@ -1,20 +1,29 @@
 //! The command line: one file a command.
 
+mod backup;
 mod bench;
 mod config;
 pub mod detect;
 mod edge;
+mod examples;
+mod export;
 mod import;
+mod keys;
 mod ledger;
 mod output;
 mod pki;
 mod policy;
 mod privacy;
+mod request;
 mod respond;
+mod restore;
+mod reveal;
 mod rules;
 mod search;
 mod serve;
+mod shred;
 mod site;
+mod subject;
 mod user;
 
 use std::path::PathBuf;
@@ -23,6 +32,7 @@ use clap::{Parser, Subcommand};
 
 use crate::client::{Client, ServerArguments};
 use crate::exit::Failure;
+pub use examples::parse;
 use output::Output;
 
 /// The security operations centre and privacy enforcement service of a city.
@@ -66,6 +76,8 @@ enum Command {
     Import(import::Arguments),
     /// Ask the server for events
     Search(search::Arguments),
+    /// Take events out for somebody, with pseudonyms of his own
+    Export(export::Arguments),
     /// Accounts and API tokens
     #[command(subcommand)]
     User(user::Command),
@@ -81,35 +93,36 @@ enum Command {
     /// Where personal values stand in a file, offline
     #[command(subcommand)]
     Privacy(privacy::Command),
-    /// Access requests (not built yet)
-    Request(Rest),
-    /// Turn a pseudonym back into its value (not built yet)
-    Reveal(Rest),
-    /// Make a person's values unrecoverable (not built yet)
-    Shred(Rest),
+    /// Ask for data of other agencies, and decide about it
+    #[command(subcommand)]
+    Request(request::Command),
+    /// Turn pseudonyms back into values: ask, decide, take, break the glass, review
+    #[command(subcommand)]
+    Reveal(reveal::Command),
+    /// Make a person's values unrecoverable
+    Shred(shred::Arguments),
+    /// What is held on a person, what persons ask for, and by when it is owed
+    #[command(subcommand)]
+    Subject(subject::Command),
+    /// Which keys everything is sealed under, and new ones while the server works
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Response plans and blocks
     #[command(subcommand)]
     Respond(respond::Command),
     /// The append-only record
     #[command(subcommand)]
     Ledger(ledger::Command),
-    /// Copy the platform's state (not built yet)
-    Backup(Rest),
-    /// Bring a copy back (not built yet)
-    Restore(Rest),
+    /// Copy everything that the platform knows, while it works, or check such a copy
+    Backup(backup::Arguments),
+    /// Bring a backup back into an empty data directory
+    Restore(restore::Arguments),
     /// The configuration
     #[command(subcommand)]
     Config(config::Command),
     /// Measure on this machine
     #[command(subcommand)]
     Bench(bench::Command),
-}
-
-/// What stands behind a command that is not built yet.
-#[derive(Debug, clap::Args)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _rest: Vec<String>,
 }
 
 /// What every command gets.
@@ -142,11 +155,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Rules(command) => rules::run(command, &context),
         Command::Bench(command) => bench::run(command, &context),
         Command::Privacy(command) => privacy::run(command, &context),
-        Command::Request(_) => Err(Failure::not_built("metrosoc request").into()),
-        Command::Reveal(_) => Err(Failure::not_built("metrosoc reveal").into()),
-        Command::Shred(_) => Err(Failure::not_built("metrosoc shred").into()),
-        Command::Backup(_) => Err(Failure::not_built("metrosoc backup").into()),
-        Command::Restore(_) => Err(Failure::not_built("metrosoc restore").into()),
+        Command::Backup(command) => backup::run(command, &context),
+        Command::Restore(command) => restore::run(command, &context),
         online => {
             crate::telemetry::start_quiet();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -159,12 +169,18 @@ async fn run_online(command: Command, context: &Context) -> anyhow::Result<()> {
     match command {
         Command::Import(command) => import::run(command, context).await,
         Command::Search(command) => search::run(command, context).await,
+        Command::Export(command) => export::run(command, context).await,
         Command::User(command) => user::run(command, context).await,
         Command::Site(command) => site::run(command, context).await,
         Command::Pki(command) => pki::run(command, context).await,
         Command::Policy(command) => policy::run(command, context).await,
+        Command::Request(command) => request::run(command, context).await,
+        Command::Reveal(command) => reveal::run(command, context).await,
+        Command::Subject(command) => subject::run(command, context).await,
+        Command::Keys(command) => keys::run(command, context).await,
         Command::Respond(command) => respond::run(command, context).await,
         Command::Ledger(command) => ledger::run(command, context).await,
+        Command::Shred(command) => shred::run(command, context).await,
         _ => Err(Failure::not_built("this command").into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use event::SiteId;
+use event::{SiteId, UserName};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -30,6 +30,21 @@ Example: metrosoc pki bulk --out certificates")]
         /// The site
         site: SiteId,
         /// Certificate signing request (PEM); the key stays with the site
+        #[arg(long, value_name = "FILE")]
+        csr: Option<PathBuf>,
+        /// Folder for chain and key when the key is ours
+        #[arg(long, value_name = "DIR", conflicts_with = "csr", required_unless_present = "csr")]
+        out: Option<PathBuf>,
+    },
+    /// Issue a certificate for a program's account, with which it calls the API instead of a token
+    #[command(after_help = "Examples:
+  metrosoc user add lgsp --role machine --no-password
+  metrosoc pki machine lgsp --csr lgsp.csr.pem > lgsp.pem
+  metrosoc pki machine lgsp --out certificates")]
+    Machine {
+        /// The account; its role is `machine`
+        machine: UserName,
+        /// Certificate signing request (PEM); the key stays with the program
         #[arg(long, value_name = "FILE")]
         csr: Option<PathBuf>,
         /// Folder for chain and key when the key is ours
@@ -93,7 +108,13 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
                 format!("{count} certificates written to `{}`\n", out.display())
             })
         }
-        Command::Issue { site, csr, out } => issue(context, &client, &site, csr, out).await,
+        Command::Issue { site, csr, out } => {
+            issue(context, &client, "/api/v1/certificates", json!({ "site": site }), csr, out).await
+        }
+        Command::Machine { machine, csr, out } => {
+            let body = json!({ "machine": machine });
+            issue(context, &client, "/api/v1/certificates/machines", body, csr, out).await
+        }
         Command::Token { site, hours } => {
             let body = json!({ "site": site, "hours": hours });
             let answer: Value = client.post("/api/v1/certificates/tokens", &body).await?;
@@ -123,7 +144,8 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
 async fn issue(
     context: &Context,
     client: &crate::client::Client,
-    site: &SiteId,
+    path: &str,
+    mut body: Value,
     csr: Option<PathBuf>,
     out: Option<PathBuf>,
 ) -> anyhow::Result<()> {
@@ -138,8 +160,10 @@ async fn issue(
         }
         None => None,
     };
-    let body = json!({ "site": site, "csr": csr, "out": out });
-    let answer: Value = client.post("/api/v1/certificates", &body).await?;
+    if let Some(body) = body.as_object_mut() {
+        body.extend([("csr".to_owned(), json!(csr)), ("out".to_owned(), json!(out))]);
+    }
+    let answer: Value = client.post(path, &body).await?;
     context.output.print(&answer, |answer| {
         let text = |name: &str| answer.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         if csr.is_some() { text("chain") } else { format!("{} {}\n", text("serial"), text("written")) }

@@ -1,8 +1,10 @@
 //! `metrosoc search`: ask the server for events.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Context;
+use crate::client::answer;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -10,6 +12,7 @@ use super::Context;
 Examples:
   metrosoc search 'user.name:root AND event.outcome:failure' --from now-1h
   metrosoc search 'source.ip:2001:db8::/32' --limit 20 --json
+  metrosoc search --grant 3f9a… 'event.outcome:failure'
   metrosoc search '\"Failed password\"' --from 2026-11-03T00:00:00Z --to 2026-11-04T00:00:00Z"
 )]
 pub struct Arguments {
@@ -28,6 +31,12 @@ pub struct Arguments {
     /// What for: a word of the policy's list of purposes
     #[arg(long, default_value = "", value_name = "P")]
     purpose: String,
+    /// Through this grant: the data of another agency that a request opened (`metrosoc request list`)
+    #[arg(long, value_name = "ID")]
+    grant: Option<String>,
+    /// In which case, for the record
+    #[arg(long, value_name = "ID")]
+    case: Option<event::CaseId>,
     /// Where the page before ended (`next` of its answer)
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
@@ -36,13 +45,19 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
     let mut body = json!({ "query": arguments.query, "limit": arguments.limit, "purpose": arguments.purpose });
     if let Some(map) = body.as_object_mut() {
-        for (name, value) in [("from", arguments.from), ("to", arguments.to), ("cursor", arguments.cursor)] {
+        let case = arguments.case.map(|case| case.to_string());
+        let given = [("from", arguments.from), ("to", arguments.to), ("cursor", arguments.cursor), ("case", case)];
+        for (name, value) in given {
             if let Some(value) = value {
                 map.insert(name.to_owned(), value.into());
             }
         }
     }
-    let answer: Value = context.client()?.post("/api/v1/search", &body).await?;
+    let mut request = context.client()?.request(Method::POST, "/api/v1/search").json(&body);
+    if let Some(grant) = arguments.grant {
+        request = request.header("metrosoc-grant", grant);
+    }
+    let answer: Value = answer(request).await?;
     context.output.print(&answer, text_of)?;
     let total = answer.get("total").and_then(Value::as_u64).unwrap_or(0);
     let took = answer.get("took_ms").and_then(Value::as_f64).unwrap_or(0.0);

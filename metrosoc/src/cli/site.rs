@@ -20,11 +20,53 @@ Example: metrosoc site import collector/demo/sites.csv")]
         /// The CSV file
         file: PathBuf,
     },
-    /// List sites with what was received from them
-    List,
+    /// List sites with what was received from them and their health
+    #[command(after_help = "States: waiting, learning, ok, skewed, surge, drop, source_silent, silent, never_spoke.
+Times are in seconds; a clock that is behind ours has a positive skew.
+Example: metrosoc site list --state silent,never_spoke")]
+    List {
+        /// Only sites in these states, with commas between
+        #[arg(long, default_value = "")]
+        state: String,
+    },
+    /// List the sources of sites with their counts and their health
+    Sources {
+        /// Only of this site
+        site: Option<String>,
+        /// Only sources in these states, with commas between
+        #[arg(long, default_value = "")]
+        state: String,
+    },
     /// List addresses that sent logs and belong to no site
     Unknown,
 }
+
+const SITE_COLUMNS: [&str; 11] = [
+    "id",
+    "name",
+    "agency",
+    "data_center",
+    "state",
+    "last_seen",
+    "usual_interval_secs",
+    "events_per_hour",
+    "undecoded",
+    "clock_skew_secs",
+    "events",
+];
+const SOURCE_COLUMNS: [&str; 11] = [
+    "id",
+    "site",
+    "state",
+    "last_seen",
+    "usual_interval_secs",
+    "events_per_hour",
+    "expected_per_hour",
+    "undecoded",
+    "clock_skew_secs",
+    "records",
+    "dropped",
+];
 
 pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
     let client = context.client()?;
@@ -42,12 +84,19 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
                 }
             }
         }
-        Command::List => {
-            let answer: Value = client.get("/api/v1/sites").await?;
+        Command::List { state } => {
+            let answer: Value =
+                crate::client::answer(client.request(Method::GET, "/api/v1/sites").query(&[("state", &state)])).await?;
             let rows = answer.get("sites").and_then(Value::as_array).cloned().unwrap_or_default();
-            context
-                .output
-                .print(&rows, |rows| table(rows, &["id", "name", "agency", "data_center", "events", "last_seen"]))
+            context.output.print(&rows, |rows| table(rows, &SITE_COLUMNS))
+        }
+        Command::Sources { site, state } => {
+            let asked = [("site", site), ("state", Some(state))];
+            let asked: Vec<_> = asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+            let answer: Value =
+                crate::client::answer(client.request(Method::GET, "/api/v1/sources").query(&asked)).await?;
+            let rows = answer.get("sources").and_then(Value::as_array).cloned().unwrap_or_default();
+            context.output.print(&rows, |rows| table(rows, &SOURCE_COLUMNS))
         }
         Command::Unknown => {
             let answer: Value = client.get("/api/v1/sites/unknown").await?;

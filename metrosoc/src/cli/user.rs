@@ -53,6 +53,24 @@ Roles: analyst-tier1, analyst-tier2, soc-lead, agency-officer, data-owner, audit
         /// The account
         name: UserName,
     },
+    /// Take away the second factor of somebody who lost it; ends the account's sessions
+    ResetSecondFactor {
+        /// The account
+        name: UserName,
+    },
+    /// List the sessions of an account
+    Sessions {
+        /// The account
+        name: UserName,
+    },
+    /// End the sessions of an account, or one of them
+    EndSessions {
+        /// The account
+        name: UserName,
+        /// Only the session with this id (`metrosoc user sessions NAME` lists them)
+        #[arg(long)]
+        session: Option<String>,
+    },
     /// A one-time code (15 minutes) with which somebody who lost the password chooses a new one
     RecoveryCode {
         /// The account
@@ -92,6 +110,26 @@ pub async fn run(command: Command, context: &Context) -> anyhow::Result<()> {
         }
         Command::Disable { name } => set_disabled(context, &client, &name, true).await,
         Command::Enable { name } => set_disabled(context, &client, &name, false).await,
+        Command::ResetSecondFactor { name } => {
+            let path = format!("/api/v1/users/{name}/second-factor");
+            let _: Value = client.send(Method::DELETE, &path, &json!({})).await?;
+            context.output.say(format!("account `{name}` has no second factor any more; its sessions ended"));
+            Ok(())
+        }
+        Command::Sessions { name } => {
+            let answer: Value = client.get(&format!("/api/v1/users/{name}/sessions")).await?;
+            let rows = answer.get("sessions").and_then(Value::as_array).cloned().unwrap_or_default();
+            let columns = ["id", "started", "seen", "address", "strength", "user_agent"];
+            context.output.print(&rows, |rows| table(rows, &columns))
+        }
+        Command::EndSessions { name, session } => {
+            let one = session.map(|id| format!("/{id}")).unwrap_or_default();
+            let path = format!("/api/v1/users/{name}/sessions{one}");
+            let answer: Value = client.send(Method::DELETE, &path, &json!({})).await?;
+            let ended = answer.get("ended").and_then(Value::as_u64).unwrap_or(1);
+            context.output.say(format!("sessions of account `{name}` that were ended: {ended}"));
+            Ok(())
+        }
         Command::RecoveryCode { name } => {
             let answer: Value = client.post("/api/v1/recovery-code", &json!({ "name": name })).await?;
             context.output.say("enter this code within 15 minutes on the page's sign-in screen (`lost password`):");

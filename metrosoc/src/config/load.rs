@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use toml::{Table, Value};
-use toml_edit::{Document, Item, TableLike};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Config;
+use super::{Config, document};
+use crate::wording;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,41 +92,10 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 fn from_file(path: &Path, text: &str, faults: &mut Vec<String>) -> Vec<Given> {
-    let document = match Document::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let line = error.span().map_or(1, |span| line_of(text, span.start));
-            faults.push(format!("{}:{line}: {}", path.display(), error.message().trim()));
-            return Vec::new();
-        }
-    };
-    let mut given = Vec::new();
-    collect(document.as_table(), "", text, &mut given);
-    given
-}
-
-fn collect(table: &dyn TableLike, prefix: &str, text: &str, given: &mut Vec<Given>) {
-    for (name, item) in table.iter() {
-        let key = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
-        if let Some(inner) = item.as_table_like() {
-            collect(inner, &key, text, given);
-            continue;
-        }
-        let start = table.get_key_value(name).and_then(|(key, item)| key.span().or_else(|| item.span()));
-        let line = start.map_or(1, |span| line_of(text, span.start));
-        if let Some(value) = plain(item) {
-            given.push(Given { key, value, origin: Origin::File(line) });
-        }
-    }
-}
-
-fn plain(item: &Item) -> Option<Value> {
-    let text = format!("value = {}", item.clone().into_value().ok()?.to_string().trim());
-    text.parse::<Table>().ok()?.remove("value")
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+    let document::Read { entries, broken } = document::read(text);
+    faults.extend(broken.into_iter().map(|(line, reason)| format!("{}:{line}: {reason}", path.display())));
+    let given = |entry: document::Entry| Given { key: entry.key, value: entry.value, origin: Origin::File(entry.line) };
+    entries.into_iter().map(given).collect()
 }
 
 fn from_environment<C: Settings>(environment: impl Iterator<Item = (String, String)>) -> impl Iterator<Item = Given> {
@@ -135,6 +104,19 @@ fn from_environment<C: Settings>(environment: impl Iterator<Item = (String, Stri
         let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
         Some(Given { key, value: value.unwrap_or(Value::String(text)), origin: Origin::Environment(name) })
     })
+}
+
+/// What a type says about a value that it refuses, in words of TOML and with the value.
+fn reworded(message: &str, value: &Value) -> String {
+    const SHOWN_CHARS_MAX: usize = 100;
+    let shown: String = value.to_string().chars().take(SHOWN_CHARS_MAX).collect();
+    match message {
+        "invalid socket address syntax" => format!("`{shown}` is no address with a port such as `[::]:8443`"),
+        "invalid IP address syntax" => {
+            format!("`{shown}` has what is no network such as `10.0.0.0/8` or `2001:db8::/32`")
+        }
+        _ => wording::plain(message),
+    }
 }
 
 struct Merged {
@@ -155,7 +137,7 @@ fn merge<C: Settings>(given: Vec<Given>, file: Option<&Path>, faults: &mut Vec<S
         let mut alone = defaults.clone();
         put(&mut alone, &key, value.clone());
         if let Err(error) = alone.try_into::<C>() {
-            faults.push(format!("{at}: `{key}`: {}", error.message().trim()));
+            faults.push(format!("{at}: `{key}`: {}", reworded(error.message().trim(), &value)));
             continue;
         }
         put(&mut merged.table, &key, value);
@@ -282,7 +264,8 @@ mod tests {
             &[
                 "3: `syslog.tls`: invalid type: integer `6514`, expected a string",
                 "4: unknown key `syslog.tim_zone` (did you mean `syslog.time_zone`?)",
-                "environment variable `METROSOC_CONFIG__HTTPS__LISTEN`: `https.listen`: invalid socket address syntax",
+                "environment variable `METROSOC_CONFIG__HTTPS__LISTEN`: `https.listen`: `\"nowhere\"` is no address with a port \
+                 such as `[::]:8443`",
                 "7: `index.slice_hours`: between 1 and 744",
             ],
         );
@@ -318,6 +301,36 @@ mod tests {
     #[test]
     fn a_file_that_is_no_toml_names_the_line() {
         check("version = 1\n[syslog\n", &[], &["2: unclosed table, expected `]`"]);
+    }
+
+    #[test]
+    fn what_is_no_toml_hides_no_other_fault() {
+        check(
+            "version = 99999999999999999999\n[syslog]\nline_bytes_max = \"many\"\ntls = \"\"\ntls = \"\"\nbogus = 1\n\
+             networks = [\"10.0.0.0/33\"]\n[relp\n",
+            &[],
+            &[
+                "8: unclosed table, expected `]`",
+                "5: duplicate key",
+                "1: `99999999999999999999` is larger than any number here",
+                "3: `syslog.line_bytes_max`: invalid type: string \"many\", expected a whole number, not below zero",
+                "6: unknown key `syslog.bogus` (`metrosoc config show` prints every key)",
+                "7: `syslog.networks`: `[\"10.0.0.0/33\"]` has what is no network such as `10.0.0.0/8` or `2001:db8::/32`",
+            ],
+        );
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_faults() {
+        check(
+            "[rules]\npaths = [\"/\", \"/no/such/rules\"]\n[store]\nurl_file = \"/no/such/url\"\n[respond]\nplaybooks = \"/no/such\"\n",
+            &[],
+            &[
+                "4: `store.url_file`: `/no/such/url` cannot be read: No such file or directory (os error 2)",
+                "2: `rules.paths`: `/no/such/rules` cannot be read: No such file or directory (os error 2)",
+                "6: `respond.playbooks`: `/no/such` cannot be read: No such file or directory (os error 2)",
+            ],
+        );
     }
 
     #[test]

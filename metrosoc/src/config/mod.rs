@@ -2,19 +2,33 @@
 //!
 //! `load` reads file and environment and reports every fault at once; `metrosoc config show` prints the outcome.
 
+mod disk;
+mod document;
+mod files;
+mod health;
 mod load;
+mod quota;
 mod retention;
+mod sign_in;
 
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+#[cfg(test)]
+pub use disk::Amount;
+pub use disk::Disk;
+pub use health::Health;
 pub use load::{Loaded, Settings, load};
+pub use quota::Quota;
 pub use retention::Retention;
+pub use sign_in::{Oidc, SignIn};
 
 /// The version of the configuration's form that this program reads.
 pub const VERSION: u32 = 1;
+/// Most threads that batches are decoded and matched on, whatever the machine has.
+pub const THREADS_MAX: usize = 64;
 
 /// Everything that can be configured. `Config::default()` is what runs without a file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -38,8 +52,14 @@ pub struct Config {
     pub spool: Spool,
     /// The searchable events.
     pub index: Index,
+    /// How full the disk may become.
+    pub disk: Disk,
     /// How long events are kept.
     pub retention: Retention,
+    /// When a source or a site is told of.
+    pub health: Health,
+    /// How much a site may send.
+    pub quota: Quota,
     /// The append-only record.
     pub ledger: Ledger,
     /// The database of alerts, accounts, certificates and sites.
@@ -50,6 +70,12 @@ pub struct Config {
     pub rules: Rules,
     /// Access policy.
     pub policy: Policy,
+    /// How people sign in.
+    pub sign_in: SignIn,
+    /// The sign-on provider.
+    pub oidc: Oidc,
+    /// What becomes of personal values.
+    pub privacy: Privacy,
     /// Automatic responses.
     pub respond: Respond,
     /// What MetroSOC tells about itself.
@@ -72,6 +98,10 @@ pub struct Https {
     pub body_bytes_max: usize,
     /// Most connections at once.
     pub connections_max: usize,
+    /// Most connections of one address.
+    pub connections_per_address_max: usize,
+    /// Most connections whose TLS handshake is not finished; more are closed at once, of one address half as many.
+    pub unproven_max: usize,
     /// Seconds in which a request's head must arrive.
     pub header_timeout_secs: u64,
     /// Seconds in which a whole request must be answered.
@@ -98,7 +128,8 @@ pub struct Syslog {
     pub tcp: String,
     /// TLS with client certificates (RFC 5425); empty for none.
     pub tls: String,
-    /// Networks that plain syslog (UDP, TCP) is accepted from, beside loopback and the sites' own addresses.
+    /// Networks that plain syslog (UDP, TCP) is accepted from, beside loopback. Within them the sites' registered
+    /// addresses tell whose lines they are.
     pub networks: Vec<IpNet>,
     /// What is done with plain lines from those networks that belong to no site.
     pub unknown_senders: UnknownSenders,
@@ -108,7 +139,12 @@ pub struct Syslog {
     pub line_bytes_max: usize,
     /// Most connections at once, each listener for itself, RELP's too.
     pub connections_max: usize,
-    /// Seconds in which a TLS handshake, or a frame that has begun, must complete.
+    /// Most connections of one listener that have not shown whose they are yet; more are closed at once, of one
+    /// address half as many.
+    pub unproven_max: usize,
+    /// Seconds in which a TLS handshake must complete, the wait for its turn included.
+    pub handshake_timeout_secs: u64,
+    /// Seconds in which a frame that has begun must complete.
     pub frame_timeout_secs: u64,
 }
 
@@ -172,6 +208,8 @@ pub struct Index {
     pub writer_bytes: usize,
     /// Longest wait in milliseconds before new events are searchable.
     pub commit_ms_max: u64,
+    /// Share of one core, in percent, that putting together the segments of slices that are over may take; 0 for never.
+    pub seal_core_percent: u32,
 }
 
 /// The append-only record.
@@ -214,6 +252,8 @@ pub struct Rules {
     pub without_embedded: bool,
     /// Processing pipelines in pySigma's YAML form, files and folders: field names, values, placeholders.
     pub pipelines: Vec<String>,
+    /// On how many threads batches are decoded and matched; 0 for one a core.
+    pub threads: usize,
 }
 
 /// Access policy.
@@ -222,6 +262,20 @@ pub struct Rules {
 pub struct Policy {
     /// A folder with `model.conf`, `policy.csv`, `masks.yml` and `purposes.yml`; empty for the embedded policy.
     pub path: String,
+}
+
+/// What becomes of personal values.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Privacy {
+    /// Whether personal values are replaced by pseudonyms before anything is written. It begins with a data directory: one
+    /// that holds clear text already, or did for a while, stays without until its logs are imported anew.
+    pub pseudonyms: bool,
+    /// A folder with any of `classes.yml`, `words.yml`, `exempt.yml`, `sources.yml` and `fields.yml`, added to what MetroSOC
+    /// comes with; empty for none.
+    pub rules: String,
+    /// Values whose pseudonyms are remembered in memory; about 40 bytes each.
+    pub cache_values_max: usize,
 }
 
 /// Automatic responses.
@@ -278,12 +332,18 @@ impl Default for Config {
             local_log: LocalLog { enabled: true },
             spool: Spool::default(),
             index: Index::default(),
+            disk: Disk::default(),
             retention: Retention::default(),
+            health: Health::default(),
+            quota: Quota::default(),
             ledger: Ledger::default(),
             store: Store::default(),
             keys: Keys::default(),
             rules: Rules::default(),
             policy: Policy::default(),
+            sign_in: SignIn::default(),
+            oidc: Oidc::default(),
+            privacy: Privacy::default(),
             respond: Respond::default(),
             telemetry: Telemetry::default(),
         }
@@ -299,6 +359,8 @@ impl Default for Https {
             key: String::new(),
             body_bytes_max: 32 * 1024 * 1024,
             connections_max: 4_096,
+            connections_per_address_max: 2_048,
+            unproven_max: 2_048,
             header_timeout_secs: 15,
             request_timeout_secs: 60,
         }
@@ -316,6 +378,8 @@ impl Default for Syslog {
             time_zone: "Asia/Ho_Chi_Minh".to_owned(),
             line_bytes_max: 1024 * 1024,
             connections_max: 4_096,
+            unproven_max: 2_048,
+            handshake_timeout_secs: 30,
             frame_timeout_secs: 30,
         }
     }
@@ -353,7 +417,13 @@ impl Default for Spool {
 
 impl Default for Index {
     fn default() -> Self {
-        Self { slice_hours: 24, writer_bytes: 96 * 1024 * 1024, commit_ms_max: 900 }
+        Self { slice_hours: 24, writer_bytes: 96 * 1024 * 1024, commit_ms_max: 900, seal_core_percent: 50 }
+    }
+}
+
+impl Default for Privacy {
+    fn default() -> Self {
+        Self { pseudonyms: true, rules: String::new(), cache_values_max: policy::vault::CACHE_VALUES_MAX }
     }
 }
 
@@ -399,7 +469,11 @@ impl Settings for Config {
             "certificate and key go together: give both or neither",
         );
         check((64..=1 << 30).contains(&self.https.body_bytes_max), "https.body_bytes_max", "between 64 and 1 GiB");
+        let remembered = (1_000..=100_000_000).contains(&self.privacy.cache_values_max);
+        check(remembered, "privacy.cache_values_max", "between 1,000 and 100,000,000");
         check(self.https.connections_max > 0, "https.connections_max", "at least 1");
+        check(self.https.connections_per_address_max > 0, "https.connections_per_address_max", "at least 1");
+        check(self.https.unproven_max > 0, "https.unproven_max", "at least 1");
         check(self.https.header_timeout_secs > 0, "https.header_timeout_secs", "at least 1");
         check(self.https.request_timeout_secs > 0, "https.request_timeout_secs", "at least 1");
         for (key, listen) in [
@@ -418,6 +492,8 @@ impl Settings for Config {
         let line = self.syslog.line_bytes_max;
         check((1_024..=16 << 20).contains(&line), "syslog.line_bytes_max", "between 1,024 and 16 MiB");
         check(self.syslog.connections_max > 0, "syslog.connections_max", "at least 1");
+        check(self.syslog.unproven_max > 0, "syslog.unproven_max", "at least 1");
+        check(self.syslog.handshake_timeout_secs > 0, "syslog.handshake_timeout_secs", "at least 1");
         check(self.syslog.frame_timeout_secs > 0, "syslog.frame_timeout_secs", "at least 1");
         check((10..=60_000).contains(&self.tail.look_ms), "tail.look_ms", "between 10 and 60,000");
         let site = self.tail.site.is_empty() || event::SiteId::new(self.tail.site.as_str()).is_ok();
@@ -436,8 +512,15 @@ impl Settings for Config {
             "index.writer_bytes",
             "between 15 MiB and 4 GiB",
         );
+        self.disk.check(&mut check);
         self.retention.check(&mut check);
+        self.sign_in.check(&mut check);
+        self.oidc.check(&mut check);
+        self.health.check(&mut check);
+        self.quota.check(&mut check);
+        check(self.index.seal_core_percent <= 100, "index.seal_core_percent", "between 0 and 100");
         check((50..=10_000).contains(&self.index.commit_ms_max), "index.commit_ms_max", "between 50 and 10,000");
+        check(self.rules.threads <= THREADS_MAX, "rules.threads", "at most 64; 0 for one a core");
         let keys = &self.rules.bundle_keys;
         let readable = keys.iter().all(|key| key.parse::<keys::VerifierKey>().is_ok());
         check(
@@ -454,6 +537,7 @@ impl Settings for Config {
         check(self.telemetry.otlp_interval_secs > 0, "telemetry.otlp_interval_secs", "at least 1");
         let filter = self.telemetry.log.parse::<tracing_subscriber::EnvFilter>();
         check(filter.is_ok(), "telemetry.log", "not a level such as `info` or a list such as `info,collector=debug`");
+        self.check_files(&mut check);
         faults
     }
 }

@@ -317,7 +317,7 @@ mod tests {
             "[server]\nurl = \"http://soc\"\n[ship]\nbytes_per_secnd = 5\nlinger_ms = \"x\"\n[files]\npaths = [\"/a/x\", \"/b/x\"]\n",
             &[
                 "4: unknown key `ship.bytes_per_secnd` (did you mean `ship.bytes_per_second`?)",
-                "5: `ship.linger_ms`: invalid type: string \"x\", expected u64",
+                "5: `ship.linger_ms`: invalid type: string \"x\", expected a whole number, not below zero",
                 "2: `server.url`: the server's address is needed, such as `https://soc.hcm.gov.vn:8443`",
                 "7: `files.paths`: each names a file, and no two files have the same name",
             ],

@@ -22,7 +22,7 @@ use collector::sites::{Attribution, AttributionSettings, Sites};
 use collector::source::local::{self, LocalLog, LocalSettings};
 use collector::source::syslog::{self, SyslogSettings};
 use collector::source::{FrameLimits, bind_tcp, bind_udp};
-use collector::spool::{Intake, Spool, SpoolSettings};
+use collector::spool::{Spool, SpoolSettings};
 use event::{Clock, SystemClock, Timestamp};
 use keys::Keyring;
 use pki::holder::Request;
@@ -86,6 +86,7 @@ pub async fn run(loaded: Loaded<EdgeConfig>, data: PathBuf, telemetry: &telemetr
 
     // Step 1: state. The tests of the lanes are in force before anything is received.
     let folder = folder(&data)?;
+    crate::format::settle(&data)?;
     let identity = Identity::read(&config, &folder)?;
     let spool = Arc::new(open_spool(&config, &data, &folder, &clock)?);
     let link = Arc::new(Link::new(&config.server.url, &identity, Duration::from_secs(config.ship.timeout_secs))?);
@@ -133,7 +134,7 @@ pub async fn run(loaded: Loaded<EdgeConfig>, data: PathBuf, telemetry: &telemetr
     }
     let settings = AttributionSettings { plain_networks: config.syslog.networks.clone(), ..Default::default() };
     let attribution = Arc::new(Attribution::new(sites, settings));
-    let names = inputs.start(&config, &folder, &spool.intake(), &attribution, &cancel, &tracker).await;
+    let names = inputs.start(&config, &folder, &spool, &attribution, &cancel, &tracker).await;
     announce(&identity, &config, &names, &folder);
     let mut shipping = tokio::spawn(shipper.run(cancel.clone()));
 
@@ -190,14 +191,14 @@ impl Inputs {
         self,
         config: &EdgeConfig,
         folder: &Path,
-        intake: &Intake,
+        spool: &Arc<Spool>,
         attribution: &Arc<Attribution>,
         cancel: &CancellationToken,
         tracker: &TaskTracker,
     ) -> Vec<(&'static str, String)> {
         let settings = settings(config);
-        let mut names = Vec::new();
-        let given = || (intake.clone(), Arc::clone(attribution), cancel.clone());
+        let (mut names, mut found) = (Vec::new(), None);
+        let given = || (spool.intake(), Arc::clone(attribution), cancel.clone());
         if let Some(socket) = self.udp {
             names.push(("syslog-udp", socket.local_addr().map_or_else(|_| String::new(), |at| at.to_string())));
             let (intake, attribution, cancel) = given();
@@ -215,17 +216,28 @@ impl Inputs {
         let frame = FrameLimits { frame_bytes_max: config.syslog.line_bytes_max, ..FrameLimits::default() };
         if config.local_log.enabled {
             let settings = LocalSettings { frame, ..LocalSettings::new(folder.join("local")) };
-            let found = LocalLog::find(&settings).await;
-            names.push(("local-log", describe(&found)));
+            let log = LocalLog::find(&settings).await;
+            names.push(("local-log", describe(&log)));
             let (intake, attribution, cancel) = given();
-            watch_source(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel));
+            let serving = local::serve(log.clone(), settings, Arc::clone(spool), intake, attribution, cancel);
+            watch_source(tracker, "local-log", serving);
+            found = Some(log);
+        }
+        if found != Some(LocalLog::Journal)
+            && let Err(error) = local::without_journal(spool)
+        {
+            tracing::warn!(error = %crate::api::problem::chain(&error), "the spool keeps what the journal does not need");
         }
         if !config.files.paths.is_empty() {
             let settings = LocalSettings { frame, ..LocalSettings::new(folder.join("files")) };
             let files = LocalLog::Files(config.files.paths.iter().map(PathBuf::from).collect());
             names.push(("files", describe(&files)));
             let (intake, attribution, cancel) = given();
-            watch_source(tracker, "files", local::serve(files, settings, intake, attribution, cancel));
+            watch_source(
+                tracker,
+                "files",
+                local::serve(files, settings, Arc::clone(spool), intake, attribution, cancel),
+            );
         }
         names
     }

@@ -116,10 +116,14 @@ impl Shipper {
 
     /// One batch, or a wait for one. The inner error is the link's.
     async fn step(&mut self) -> anyhow::Result<Result<(), LinkFault>> {
-        if !self.resumed
-            && let Err(fault) = self.resume().await?
-        {
-            return Ok(Err(fault));
+        if !self.resumed {
+            // Also an edge that starts while its link is down knows since when its records wait.
+            let (records, bytes) = (self.settings.batch_records_max, self.bytes);
+            self.urgent.fill(records, bytes, Duration::ZERO).await?;
+            self.ordinary.fill(records, bytes, Duration::ZERO).await?;
+            if let Err(fault) = self.resume().await? {
+                return Ok(Err(fault));
+            }
         }
         self.fill().await?;
         self.tell();

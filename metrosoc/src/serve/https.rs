@@ -8,14 +8,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use collector::source::{LimitBounds, Limits};
+use event::{Clock, Timestamp};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
-use pki::link::PeerSite;
+use pki::link::{PeerMachine, PeerSite};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -24,33 +25,56 @@ use tower::ServiceExt as _;
 use crate::api::{LocalPeer, Remote};
 use crate::config::Https;
 
+/// Handshakes of one address at the same time; others wait for their turn.
+const HANDSHAKES_PER_ADDRESS_MAX: usize = 64;
+/// Times between two looks at the clock, at least and at most: somebody may set it.
+const LOOK_EVERY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+
 /// What every connection of a listener shares.
 #[derive(Clone)]
 pub struct Server {
     router: Router,
     header_timeout: Duration,
-    slots: Arc<Semaphore>,
+    limits: Arc<Limits>,
     cancel: CancellationToken,
     tracker: TaskTracker,
 }
 
 impl Server {
     /// Serves `router` within the bounds of `settings` until `cancel`.
-    pub fn new(router: Router, settings: &Https, cancel: CancellationToken, tracker: TaskTracker) -> Self {
+    pub fn new(
+        name: &'static str,
+        router: Router,
+        settings: &Https,
+        cancel: CancellationToken,
+        tracker: TaskTracker,
+    ) -> Self {
+        let bounds = LimitBounds {
+            total_max: settings.connections_max,
+            per_address_max: settings.connections_per_address_max,
+            handshakes_per_address_max: HANDSHAKES_PER_ADDRESS_MAX,
+            unproven_max: settings.unproven_max,
+            partial_bytes_max: 0,
+        };
         Self {
             router,
             header_timeout: Duration::from_secs(settings.header_timeout_secs),
-            slots: Arc::new(Semaphore::new(settings.connections_max)),
+            limits: Limits::new(name, bounds),
             cancel,
             tracker,
         }
     }
 
     /// Accepts TLS connections until cancelled.
-    pub async fn tls(self, listener: TcpListener, config: Arc<ServerConfig>, revoked: pki::link::Trust) {
+    pub async fn tls(
+        self,
+        listener: TcpListener,
+        config: Arc<ServerConfig>,
+        revoked: pki::link::Trust,
+        clock: Arc<dyn Clock>,
+    ) {
         let acceptor = TlsAcceptor::from(config);
         loop {
-            let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else { return };
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 () = self.cancel.cancelled() => return,
@@ -63,20 +87,38 @@ impl Server {
                     continue;
                 }
             };
-            let (server, acceptor, trust) = (self.clone(), acceptor.clone(), revoked.clone());
+            let mut slot = match self.limits.slot(address.ip().to_canonical()) {
+                Ok(slot) => slot,
+                Err(full) => {
+                    metrics::counter!("metrosoc_https_refused_connections_total", "why" => full.as_str()).increment(1);
+                    tracing::debug!(peer = %address, reason = full.as_str(), "connection refused");
+                    continue;
+                }
+            };
+            let (server, acceptor) = (self.clone(), acceptor.clone());
+            let (trust, clock) = (revoked.clone(), Arc::clone(&clock));
             self.tracker.spawn(async move {
-                let _slot = slot;
                 // Small answers must not wait for the peer's acknowledgement.
                 let _ = stream.set_nodelay(true);
-                match tokio::time::timeout(server.header_timeout, acceptor.accept(stream)).await {
+                let turns = slot.handshakes();
+                let handshake = async {
+                    let _turn = turns.acquire().await;
+                    acceptor.accept(stream).await
+                };
+                match tokio::time::timeout(server.header_timeout, handshake).await {
                     Ok(Ok(stream)) => {
+                        slot.prove();
                         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
                         let site = PeerSite::of_verified(chain);
-                        let cut = cut_when_revoked(site.as_ref().map(|peer| peer.serial.clone()), trust);
-                        let remote = Remote::Tls { address, site };
+                        let machine = PeerMachine::of_verified(chain);
+                        let shown = site.as_ref().map(|peer| (peer.serial.clone(), peer.not_after));
+                        let shown =
+                            shown.or_else(|| machine.as_ref().map(|peer| (peer.serial.clone(), peer.not_after)));
+                        let cut = cut_when_invalid(shown, trust, clock);
+                        let remote = Remote::Tls { address, site, machine };
                         tokio::select! {
                             () = server.serve(TokioIo::new(stream), remote) => {}
-                            () = cut => tracing::warn!(peer = %address, "connection cut: certificate revoked"),
+                            why = cut => tracing::warn!(peer = %address, "connection cut: certificate {why}"),
                         }
                     }
                     Ok(Err(error)) => tracing::debug!(peer = %address, %error, "TLS handshake failed"),
@@ -141,11 +183,28 @@ impl Server {
     }
 }
 
-/// Resolves when the certificate is revoked; never for connections without one.
-async fn cut_when_revoked(serial: Option<String>, trust: pki::link::Trust) {
-    let Some(serial) = serial else { return std::future::pending().await };
+/// Resolves when the certificate that was shown, by serial number and end, is revoked or valid no more, and says which;
+/// never for connections without one.
+async fn cut_when_invalid(
+    shown: Option<(String, Timestamp)>,
+    trust: pki::link::Trust,
+    clock: Arc<dyn Clock>,
+) -> &'static str {
+    let Some((serial, not_after)) = shown else { return std::future::pending().await };
     let mut revoked = trust.revocations();
-    if revoked.wait_for(|set| set.contains(&serial)).await.is_err() {
-        std::future::pending::<()>().await;
+    let revocation = async {
+        if revoked.wait_for(|set| set.contains(&serial)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let end = async {
+        while clock.now() <= not_after {
+            let left = not_after.since(clock.now());
+            tokio::time::sleep(left.clamp(LOOK_EVERY.0, LOOK_EVERY.1)).await;
+        }
+    };
+    tokio::select! {
+        () = revocation => "revoked",
+        () = end => "expired",
     }
 }

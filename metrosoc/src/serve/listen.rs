@@ -103,9 +103,9 @@ impl Bound {
         let mut listening = Vec::new();
         let trust = app.authority.trust().telling(Arc::clone(&app.acts));
         let tls = https_config(&identity.https, ClientCertificate::Optional, &trust).context("https")?;
-        let server = Server::new(router, &app.loaded.config.https, cancel.clone(), tracker.clone());
+        let server = Server::new("https", router, &app.loaded.config.https, cancel.clone(), tracker.clone());
         listening.push(named("https", self.https.local_addr()?));
-        tracker.spawn(server.clone().tls(self.https, tls, trust.clone()));
+        tracker.spawn(server.clone().tls(self.https, tls, trust.clone(), Arc::clone(&app.clock)));
         tracker.spawn(server.unix(self.unix));
         listening.push(Listening {
             name: "socket",
@@ -117,8 +117,8 @@ impl Bound {
             listening.push(named("otlp", listener.local_addr()?));
             let tls = https_config(&identity.ours, ClientCertificate::Optional, &trust).context("otlp.grpc")?;
             let router = otlp::grpc_router(Arc::clone(app));
-            let server = Server::new(router, &app.loaded.config.https, cancel.clone(), tracker.clone());
-            tracker.spawn(server.tls(listener, tls, trust.clone()));
+            let server = Server::new("otlp", router, &app.loaded.config.https, cancel.clone(), tracker.clone());
+            tracker.spawn(server.tls(listener, tls, trust.clone(), Arc::clone(&app.clock)));
         }
         let settings = settings(&app.loaded.config.syslog);
         let (intake, attribution) = (app.intake.clone(), Arc::clone(&app.attribution));
@@ -166,11 +166,18 @@ impl Bound {
             listening.push(Listening { name: "tail", address, port: 0 });
             watch_source(tracker, "tail", tail::serve(tail_settings(&app.loaded.config)?, sink));
         }
+        let mut found = None;
         if app.loaded.config.local_log.enabled {
             let settings = LocalSettings::new(app.data.join("local"));
-            let found = LocalLog::find(&settings).await;
-            listening.push(Listening { name: "local-log", address: describe(&found), port: 0 });
-            watch_source(tracker, "local-log", local::serve(found, settings, intake, attribution, cancel.clone()));
+            let log = LocalLog::find(&settings).await;
+            listening.push(Listening { name: "local-log", address: describe(&log), port: 0 });
+            let spool = Arc::clone(&app.spool);
+            let serving = local::serve(log.clone(), settings, spool, intake, attribution, cancel.clone());
+            watch_source(tracker, "local-log", serving);
+            found = Some(log);
+        }
+        if found != Some(LocalLog::Journal) {
+            local::without_journal(&app.spool).context("the spool")?;
         }
         Ok(listening)
     }
@@ -224,7 +231,8 @@ fn settings(syslog: &Syslog) -> SyslogSettings {
     SyslogSettings {
         frame: FrameLimits { frame_bytes_max: syslog.line_bytes_max, ..FrameLimits::default() },
         frame_timeout,
-        handshake_timeout: frame_timeout,
+        handshake_timeout: Duration::from_secs(syslog.handshake_timeout_secs),
+        unproven_max: syslog.unproven_max,
         connections_max: syslog.connections_max,
         ..SyslogSettings::default()
     }

@@ -1,17 +1,27 @@
 //! Running the platform: open what holds state, wire it together, listen, and stop cleanly.
 
+pub mod disk;
 pub mod first_code;
+pub mod forget;
+pub mod health;
 mod https;
 mod leaves;
 mod listen;
+pub mod losses;
+mod meant;
 mod memory;
-mod open;
+pub mod open;
 mod own_events;
 pub mod passed;
 mod peers;
 mod pipeline;
+pub mod policy;
+pub mod privacy;
+pub mod reading;
 mod retention;
+pub mod rotation;
 pub mod rules;
+mod seal;
 mod sealed;
 mod versions;
 pub mod watch;
@@ -32,7 +42,7 @@ use crate::config::Loaded;
 use crate::telemetry;
 use listen::Listening;
 pub use listen::watch_source;
-pub use open::key_source;
+pub use open::{LEDGER_KEY, key_source};
 
 /// Most alerts that wait for the responder; the pipeline waits when it is full.
 const TRIGGERS_MAX: usize = 1_024;
@@ -71,12 +81,15 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         exceptions: Arc::clone(&app.exceptions),
         memory: opened.memory,
         clock: Arc::clone(&app.clock),
+        pseudonyms: app.pseudonyms.clone(),
         alerts: app.alerts.clone(),
         index: Arc::clone(&app.index),
         ledger: app.ledger.clone(),
         triggers: to_responder,
         spool: Arc::clone(&app.spool),
         passed: Arc::clone(&app.passed),
+        threads: app.loaded.config.rules.threads,
+        forgettings: opened.forgettings,
     };
     let drained = CancellationToken::new();
     let mut steps = tokio::spawn(pipeline.run(opened.watch, drained.clone()));
@@ -84,7 +97,12 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
     tracker.spawn(respond(Arc::clone(&app), triggers, cancel.clone()));
     tracker.spawn(reconcile(Arc::clone(&app), cancel.clone()));
     tracker.spawn(gauges(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(disk::watch(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(losses::watch(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(policy::follow(Arc::clone(&app), cancel.clone()));
     tracker.spawn(retention::run(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(seal::run(Arc::clone(&app), cancel.clone()));
+    tracker.spawn(rotation::run(Arc::clone(&app), cancel.clone()));
     tracker.spawn({
         let (sites, cancel) = (Arc::clone(&app.sites), cancel.clone());
         async move { sites.run(cancel).await }
@@ -93,6 +111,7 @@ pub async fn run(loaded: Loaded, data: PathBuf, telemetry: &telemetry::Running) 
         let (edges, cancel) = (Arc::clone(&app.edges), cancel.clone());
         async move { edges.run(cancel).await }
     });
+    tracker.spawn(opened.source_watch.run(Arc::clone(&app), cancel.clone()));
     own_record(&app, opened.acts, &tracker, &cancel);
     tracker.spawn(reload_when_told(Arc::clone(&app), opened.identity.clone(), reloads, cancel.clone()));
     opened.identity.keep(app.authority.clone(), &tracker, &cancel);
@@ -133,7 +152,8 @@ fn own_record(app: &Arc<App>, acts: Receiver<Act>, tracker: &TaskTracker, cancel
     tracker.spawn(own_events::watch(Arc::clone(&app.sites), Arc::clone(&app.acts), cancel.clone()));
     let feed = own_events::Feed::new(
         app.ledger.clone(),
-        app.intake.clone(),
+        // Also when the disk is nearly full: that is when its alerts are needed.
+        app.intake.reserved(),
         app.accounts.clone(),
         Arc::clone(&app.sites),
         Arc::clone(&app.clock),
@@ -174,16 +194,26 @@ pub async fn stop_signal() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Hands alerts to the responder, as many at a time as wait.
 async fn respond(app: Arc<App>, mut triggers: Receiver<Trigger>, cancel: CancellationToken) {
+    let mut waiting = Vec::new();
     loop {
-        let trigger = tokio::select! {
-            trigger = triggers.recv() => trigger,
+        waiting.clear();
+        let count = tokio::select! {
+            count = triggers.recv_many(&mut waiting, TRIGGERS_MAX) => count,
             () = cancel.cancelled() => return,
         };
-        let Some(trigger) = trigger else { return };
-        if let Err(error) = app.responder.consider(&trigger).await {
-            tracing::error!(alert = %trigger.alert, error = %api::problem::chain(&error), "response not planned");
-            metrics::counter!("metrosoc_response_failures_total").increment(1);
+        if count == 0 {
+            return;
+        }
+        let Err(error) = app.responder.consider_all(&waiting).await else { continue };
+        tracing::warn!(alerts = count, error = %api::problem::chain(&error), "responses not planned together");
+        // One by one: what cannot be planned must not keep back the others. What was planned is not planned again.
+        for trigger in &waiting {
+            if let Err(error) = app.responder.consider(trigger).await {
+                tracing::error!(alert = %trigger.alert, error = %api::problem::chain(&error), "response not planned");
+                metrics::counter!("metrosoc_response_failures_total").increment(1);
+            }
         }
     }
 }
@@ -205,6 +235,16 @@ async fn reconcile(app: Arc<App>, cancel: CancellationToken) {
 
 async fn gauges(app: Arc<App>, cancel: CancellationToken) {
     loop {
+        if let Some(pseudonyms) = &app.pseudonyms {
+            let usable = pseudonyms.vault().usable();
+            metrics::gauge!("metrosoc_vault_locked").set(f64::from(u8::from(usable.is_err())));
+            if let Err(error) = usable {
+                tracing::error!(%error, "what comes waits in the spool, nothing new can be searched");
+            }
+            if let Err(error) = api::subjects::look_at_spool(&app).await {
+                tracing::error!(error = %api::problem::chain(&error), "not known whether the spool holds what was shredded");
+            }
+        }
         metrics::gauge!("metrosoc_spool_bytes").set(app.spool.disk_bytes() as f64);
         metrics::gauge!("metrosoc_index_bytes").set(app.index.bytes() as f64);
         metrics::gauge!("metrosoc_index_events").set(app.index.documents() as f64);
@@ -220,7 +260,7 @@ async fn gauges(app: Arc<App>, cancel: CancellationToken) {
     }
 }
 
-/// SIGHUP and `POST /api/v1/reload`: rules, playbooks, policy, certificates. What cannot be read leaves the old in force.
+/// SIGHUP and `POST /api/v1/reload`: rules, playbooks, policy, policies of other applications, holidays, certificates. What cannot be read leaves the old in force.
 async fn reload_when_told(
     app: Arc<App>,
     identity: open::Identity,
@@ -279,6 +319,14 @@ async fn reload(app: &App, identity: &open::Identity, by: &str) -> Vec<String> {
     app.responder.replace_playbooks(rules::playbooks(&app.loaded.config));
     if let Err(error) = app.guard.reload() {
         faults.push(format!("policy: {}", api::problem::chain(&error)));
+    }
+    match policy::applications(&app.loaded.config) {
+        Ok(applications) => app.applications.store(Arc::new(applications)),
+        Err(error) => faults.push(format!("applications: {error:#}; those before stay in force")),
+    }
+    match privacy::holidays(&app.loaded.config, app.clock.now()) {
+        Ok(holidays) => app.calendar.replace(holidays),
+        Err(error) => faults.push(format!("holidays: {error:#}; those before stay in force")),
     }
     if let Err(error) = identity.reload() {
         faults.push(format!("certificate: {error:#}"));

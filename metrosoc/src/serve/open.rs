@@ -25,7 +25,16 @@ use ledger::Ledger;
 use pki::link::ServerIdentity;
 use pki::{Authority, AuthoritySettings, ServerNames};
 use policy::audit::Audit;
-use policy::{AccountSettings, Accounts, Guard, PolicySource};
+use policy::care::PolicyVersions;
+use policy::care::decisions::Decisions;
+use policy::care::notice::Notices;
+use policy::care::people::People;
+use policy::holiday::Calendar;
+use policy::pseudonym::Pseudonyms;
+use policy::request::Requests;
+use policy::subject::{Register, Restrictions, WaitingShreds};
+use policy::{AccountSettings, Accounts, Journal};
+use responder::action::Firewall;
 use responder::action::nftables::Nftables;
 use responder::{Limits, Responder, ResponderSettings};
 use store::Store;
@@ -33,20 +42,29 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::forget::{Forget, Forgetting};
+use super::health::{self, SourceWatch};
+use super::losses::{self, Losses};
+use super::meant::Meant;
 use super::memory::{self, Memory};
 use super::own_events::Recorder;
+use super::passed::Passed;
 use super::pipeline::CONSUMER;
+use super::privacy;
+use super::rotation::Rotation;
 use super::rules;
 use super::sealed::SealedFile;
 use super::watch::{self, Watch};
 use crate::api::App;
+use crate::backup::{SIGNER, gaps};
 use crate::client::SOCKET_NAME;
 use crate::config::{Config, Keys, Loaded, UnknownSenders};
 use crate::exit::{Failure, Status};
-use crate::telemetry;
+use crate::oidc::SignOn;
+use crate::{format, telemetry};
 
 /// Name of the ledger's signing key.
-const LEDGER_KEY: &str = "metrosoc-ledger";
+pub const LEDGER_KEY: &str = "metrosoc-ledger";
 
 /// What `serve` needs beside the app.
 pub struct Opened {
@@ -54,10 +72,15 @@ pub struct Opened {
     pub decoder: Pipeline,
     pub memory: Memory,
     pub watch: Watch,
+    pub source_watch: SourceWatch,
     pub identity: Identity,
     pub identities: identity::Writer,
     pub acts: Receiver<Act>,
+    pub forgettings: Receiver<Forgetting>,
 }
+
+/// Batches of other systems that are masked at once; each holds a few megabytes at most.
+const MASKING_MAX: usize = 16;
 
 /// Opens everything.
 ///
@@ -72,21 +95,49 @@ pub async fn open(
     let config = loaded.config.clone();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     prepare(&data)?;
-    let keyring = Keyring::open(&key_source(&config.keys, &data)?, &data).context("the master key")?;
+    format::settle(&data)?;
+    crate::backup::make::remove_staging(&data)?;
+    let gaps = gaps::read(&data)?;
+    let keyring = Arc::new(Keyring::open(&key_source(&config.keys, &data)?, &data).context("the master key")?);
+    let resumed = keyring.resume().context("the replacing of the master key that was broken off")?;
     let signer = Arc::new(keyring.note_signer(LEDGER_KEY).context("the ledger's key")?);
     let ledger_key = event::Signer::public_key(&*signer).to_vec();
+    let backup_signer: Arc<dyn event::Signer> = Arc::new(keyring.note_signer(SIGNER).context("the key of backups")?);
+    let erasure_signer: Arc<dyn event::Signer> =
+        Arc::new(keyring.note_signer(crate::erasure::SIGNER).context("the key of certificates of destruction")?);
     let ledger = open_ledger(&config, &data, signer, &clock)?;
     let store = Store::open(&store_url(&config, &data)?).await.context("the database")?;
-    let guard = open_guard(&config, &clock)?;
-    let journal = Arc::new(ledger.clone());
-    let accounts = Accounts::open(store.clone(), journal, Arc::clone(&clock), AccountSettings::default()).await?;
+    let journal: Arc<dyn Journal> = Arc::new(ledger.clone());
+    let policy_versions = PolicyVersions::new(store.clone(), Arc::clone(&journal), Arc::clone(&clock));
+    let guard = super::policy::open(&config, &policy_versions, &clock).await.context("the policy")?;
+    let calendar = Calendar::new(privacy::holidays(&config, clock.now())?);
+    let guard = guard.with_masking(privacy::masking(&config, &keyring, &clock)?).with_calendar(calendar.clone());
+    let people = People::new(store.clone(), Arc::clone(&journal), Arc::clone(&clock));
+    let notices = Notices::new(store.clone(), Arc::clone(&journal), Arc::clone(&clock));
+    let rules_of_privacy = Arc::new(privacy::rules(&config.privacy.rules)?);
+    let reveals = super::policy::reveals(&config, &store, &journal, &guard, &rules_of_privacy)?;
+    let requests = Requests::open(store.clone(), Arc::clone(&journal), guard.clone(), rules_of_privacy).await;
+    let requests = requests.context("access requests")?;
+    let subject_requests = Register::new(store.clone(), Arc::clone(&journal), Arc::clone(&clock), calendar.clone());
+    let restrictions = Restrictions::open(store.clone(), Arc::clone(&journal), Arc::clone(&clock), guard.clone()).await;
+    let restrictions = restrictions.context("restrictions")?;
+    let shreds_waiting = WaitingShreds::new(store.clone());
+    let decisions = Decisions::new(store.clone(), Arc::clone(&clock));
+    let applications = ArcSwap::from_pointee(super::policy::applications(&config)?);
+    let sealer = keyring.sealer("second factors").context("the key of second factors")?;
+    let settings = account_settings(&config);
+    let accounts = Accounts::open(store.clone(), journal, Arc::clone(&clock), settings, sealer).await?;
+    let sign_on = SignOn::open(&config.oidc, oidc_secret(&config)?, Arc::clone(&clock)).context("oidc")?;
     let authority =
         Authority::open(store.clone(), &keyring, ledger.clone(), Arc::clone(&clock), AuthoritySettings::default())
             .await
             .context("the certificate authority")?;
     let identity = Identity::open(&config, &authority).await?;
     let index = open_index(&config, &data)?;
+    let holds_events = index.position().is_some();
+    let pseudonyms = privacy::open(&config, &data, &store, &keyring, &clock, holds_events).await?;
     let spool = Arc::new(open_spool(&config, &data, &keyring, &index, &clock)?);
+    let losses = Losses::open(&index, &spool)?;
     let sealer = keyring.sealer("identities").context("the key of identities")?;
     let (identities, identity_writer) =
         Identities::open(data.join("identities"), sealer, Arc::clone(&spool), Arc::clone(&clock))
@@ -98,29 +149,58 @@ pub async fn open(
     let attribution = Attribution::new(Arc::clone(&sites), attribution_settings(&config));
     let attribution = Arc::new(attribution.telling(Arc::clone(&recorder)));
     let alerts = Alerts::open(store.clone(), Arc::clone(&clock));
-    let responder = open_responder(&config, &store, &ledger, &clock).await?;
+    alerts.look_through().await.context("the alerts of older versions")?;
+    let responder = open_responder(&config, &store, &ledger, &clock, pseudonyms.as_ref()).await?;
     protect_signed_in(&accounts, &responder).await?;
     let rule_versions = VersionRegister::open(store.clone(), Arc::clone(&clock));
     let rules = open_rules(&config, &rule_versions, &ledger).await?;
     let exception_register = ExceptionRegister::open(store.clone(), Arc::clone(&clock));
     let sealer = keyring.sealer(memory::LABEL).context("the key of correlations")?;
     let file = SealedFile::new(sealer, data.join("correlations.state"), memory::AAD);
+    let mut states = vec![file.clone()];
     let memory = Memory::new(file, Settings::default());
     let sealer = keyring.sealer(watch::LABEL).context("the key of what was seen")?;
-    let watch = Watch::open(SealedFile::new(sealer, data.join("seen.state"), watch::AAD), clock.now());
+    let file = SealedFile::new(sealer, data.join("seen.state"), watch::AAD);
+    states.push(file.clone());
+    let watch = Watch::open(file, clock.now());
     let zone = jiff::tz::TimeZone::get(&config.syslog.time_zone).context("syslog.time_zone")?;
-    let pipeline = PipelineSettings { zone, ..PipelineSettings::default() };
+    let decoder = Pipeline::new(PipelineSettings { zone, ..PipelineSettings::default() });
+    let sealer = keyring.sealer(health::LABEL).context("the key of source health")?;
+    let file = SealedFile::new(sealer, data.join("health.state"), health::AAD);
+    states.push(file.clone());
+    let source_watch = SourceWatch::open(file, decoder.understanding(), config.health.bounds(), clock.now());
     let edges = Edges::open(store.clone(), Arc::clone(&spool), Arc::clone(&attribution)).await.context("the edges")?;
+    let (forget, forgettings) = Forget::new();
     let app = App {
         clock: Arc::clone(&clock),
         guard,
+        policy_versions,
+        people,
+        notices,
+        requests,
+        reveals,
+        subject_requests,
+        restrictions,
+        shreds_waiting,
+        decisions,
+        applications,
+        calendar,
         accounts,
+        sign_on,
         audit: Audit::new(ledger.clone(), Arc::clone(&clock)),
         ledger,
         ledger_key,
+        pseudonyms,
         store,
         intake: spool.intake(),
-        passed: Arc::default(),
+        passed: Arc::new(Passed::with_gaps(gaps)),
+        disk: Arc::default(),
+        losses: Arc::new(losses),
+        backup_signer,
+        erasure_signer,
+        backups: Arc::default(),
+        rotation: Rotation::new(keyring, states, resumed),
+        forget,
         spool,
         edges,
         sites,
@@ -134,12 +214,14 @@ pub async fn open(
         rules,
         rule_versions,
         seen: watch.shared(),
+        health: source_watch.shared(),
         exceptions: Arc::new(ArcSwap::from_pointee(Exceptions::default())),
         exception_register,
         authority,
         responder: Arc::new(responder),
         prometheus: telemetry.prometheus.clone(),
         reload,
+        masking_now: Arc::new(tokio::sync::Semaphore::new(MASKING_MAX)),
         acts: recorder,
         data,
         loaded,
@@ -148,7 +230,7 @@ pub async fn open(
     if let Err(problem) = crate::api::exceptions::put_in_force(&app).await {
         anyhow::bail!("exceptions: {}", problem.detail);
     }
-    Ok(Opened { decoder: Pipeline::new(pipeline), memory, watch, app, identity, identities: identity_writer, acts })
+    Ok(Opened { decoder, memory, watch, source_watch, app, identity, identities: identity_writer, acts, forgettings })
 }
 
 /// The rules, in force once their changes are recorded. A bundle that is refused is told, and the rest starts without it.
@@ -214,7 +296,7 @@ pub fn key_source(keys: &Keys, data: &Path) -> anyhow::Result<KeySource> {
     }
 }
 
-fn store_url(config: &Config, data: &Path) -> anyhow::Result<String> {
+pub fn store_url(config: &Config, data: &Path) -> anyhow::Result<String> {
     if config.store.url_file.is_empty() {
         return Ok(format!("sqlite://{}", data.join("metrosoc.sqlite").display()));
     }
@@ -236,21 +318,7 @@ fn first_line(path: &Path) -> anyhow::Result<Secret<String>> {
     Ok(Secret::new(line.to_owned()))
 }
 
-/// A policy that cannot be read denies everything; the server starts all the same, so that the operator can mend it.
-fn open_guard(config: &Config, clock: &Arc<dyn Clock>) -> anyhow::Result<Guard> {
-    let source = if config.policy.path.is_empty() {
-        PolicySource::Embedded
-    } else {
-        PolicySource::Directory(PathBuf::from(&config.policy.path))
-    };
-    Ok(Guard::open(source.clone(), Arc::clone(clock)).unwrap_or_else(|error| {
-        let reason = crate::api::problem::chain(&error);
-        tracing::error!(reason, "no policy is in force: everything is denied until SIGHUP finds a good one");
-        Guard::closed(source, Arc::clone(clock), &reason)
-    }))
-}
-
-fn open_ledger(
+pub fn open_ledger(
     config: &Config,
     data: &Path,
     signer: Arc<dyn event::Signer>,
@@ -263,7 +331,7 @@ fn open_ledger(
     Ledger::open_mirrored(&folder, signer, clock, Path::new(&config.ledger.mirror)).context("the ledger and its mirror")
 }
 
-fn open_index(config: &Config, data: &Path) -> anyhow::Result<Arc<Index>> {
+pub fn open_index(config: &Config, data: &Path) -> anyhow::Result<Arc<Index>> {
     let settings = IndexSettings {
         slice_length: Duration::from_secs(u64::from(config.index.slice_hours) * 3_600),
         heap_bytes: config.index.writer_bytes,
@@ -273,27 +341,65 @@ fn open_index(config: &Config, data: &Path) -> anyhow::Result<Arc<Index>> {
     Ok(Arc::new(Index::open(&data.join("index"), settings).context("the index")?))
 }
 
-fn open_spool(
+pub fn open_spool(
     config: &Config,
     data: &Path,
     keyring: &Keyring,
     index: &Index,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Spool> {
+    let mut consumers = vec![CONSUMER.to_owned(), edge::CONSUMER.to_owned(), identity::CONSUMER.to_owned()];
+    // What the index lost may still be here: nothing is destroyed before it was looked for.
+    let lost = !index.lost().is_empty();
+    consumers.extend(lost.then(|| losses::CONSUMER.to_owned()));
     let settings = SpoolSettings {
         bytes_max: config.spool.bytes_max,
         segment_bytes: config.spool.segment_bytes_max,
         commit_delay: Duration::from_millis(config.spool.flush_ms_max),
-        consumers: vec![CONSUMER.to_owned(), edge::CONSUMER.to_owned(), identity::CONSUMER.to_owned()],
+        consumers,
         next_id_min: index.position().unwrap_or(EventId(0)),
+        // The keyring compared it with the check value.
+        key_is_proven: true,
         ..SpoolSettings::new(data.join("spool"))
     };
-    Spool::open(settings, keyring.sealer("spool")?, Arc::clone(clock)).context("the spool")
+    let spool = Spool::open(settings, keyring.sealer("spool")?, Arc::clone(clock)).context("the spool")?;
+    if !lost {
+        spool.forget(losses::CONSUMER).context("the spool")?;
+    }
+    Ok(spool)
+}
+
+/// The client's secret: the configured file, or systemd's credential; `None` for a public client.
+fn oidc_secret(config: &Config) -> anyhow::Result<Option<Secret<String>>> {
+    if !config.oidc.enabled() {
+        return Ok(None);
+    }
+    if !config.oidc.client_secret_file.is_empty() {
+        return first_line(Path::new(&config.oidc.client_secret_file)).context("oidc.client_secret_file").map(Some);
+    }
+    let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") else { return Ok(None) };
+    let path = Path::new(&folder).join("metrosoc.oidc-secret");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(&path).with_context(|| format!("`{}`", path.display()))?;
+    Ok(Some(Secret::new(text.trim().to_owned())))
+}
+
+fn account_settings(config: &Config) -> AccountSettings {
+    AccountSettings {
+        session_life: Duration::from_secs(config.sign_in.session_secs_max),
+        session_idle: Duration::from_secs(config.sign_in.idle_secs_max),
+        step_up: Duration::from_secs(config.sign_in.step_up_secs_max),
+        second_factor_roles: config.sign_in.second_factor_roles.clone(),
+        ..AccountSettings::default()
+    }
 }
 
 fn attribution_settings(config: &Config) -> AttributionSettings {
     AttributionSettings {
         plain_networks: config.syslog.networks.clone(),
+        quotas: config.quota.quotas(),
         unknown_senders: match config.syslog.unknown_senders {
             UnknownSenders::Keep => collector::sites::UnknownSenders::Keep,
             UnknownSenders::Refuse => collector::sites::UnknownSenders::Refuse,
@@ -306,6 +412,7 @@ async fn open_responder(
     store: &Store,
     ledger: &Ledger,
     clock: &Arc<dyn Clock>,
+    pseudonyms: Option<&Arc<Pseudonyms>>,
 ) -> anyhow::Result<Responder> {
     let limits = Limits {
         blocked_max: u32::try_from(config.respond.blocks_max).unwrap_or(u32::MAX),
@@ -318,7 +425,10 @@ async fn open_responder(
         never_block: config.respond.never_block.clone(),
         ..ResponderSettings::default()
     };
-    let firewall = Arc::new(Nftables::default());
+    let firewall: Arc<dyn Firewall> = match pseudonyms {
+        Some(all) => Arc::new(Meant::new(Nftables::default(), Arc::clone(all), tokio::runtime::Handle::current())),
+        None => Arc::new(Nftables::default()),
+    };
     let responder = Responder::open(settings, store.clone(), ledger.clone(), Arc::clone(clock), firewall).await?;
     responder.replace_playbooks(rules::playbooks(config));
     if config.respond.enabled

@@ -8,12 +8,18 @@ use std::sync::{Mutex, PoisonError};
 
 use event::EventId;
 
+use crate::backup::gaps::{self, Gap};
+
 /// Clean cuts that are remembered until they are passed; a further one takes the place of the newest.
 const CUTS_MAX: usize = 4_096;
 
 /// The clean cuts that are not passed yet, and the last one that is.
 #[derive(Debug, Default)]
-pub struct Passed(Mutex<Cuts>);
+pub struct Passed {
+    cuts: Mutex<Cuts>,
+    /// Numbers that no event has.
+    gaps: Vec<Gap>,
+}
 
 #[derive(Debug, Default)]
 struct Cuts {
@@ -29,9 +35,24 @@ struct Cut {
 }
 
 impl Passed {
+    /// With the gaps that restores left.
+    pub fn with_gaps(gaps: Vec<Gap>) -> Self {
+        Self { cuts: Mutex::default(), gaps }
+    }
+
+    /// A position, or the end of the gap that it lies in: where the next event can be.
+    fn across(&self, position: EventId) -> EventId {
+        gaps::across(&self.gaps, position)
+    }
+
+    /// The first number that the spool can have.
+    pub fn spool_begins(&self) -> EventId {
+        gaps::spool_begins(&self.gaps)
+    }
+
     /// Everything before `at` was processed; its last event lies right before `behind`.
     pub fn add(&self, behind: EventId, at: EventId) {
-        let mut cuts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         if cuts.waiting.len() >= CUTS_MAX {
             cuts.waiting.pop_back();
         }
@@ -40,13 +61,13 @@ impl Passed {
 
     /// Forgets what was not passed: processing begins again further back.
     pub fn again(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting.clear();
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner).waiting.clear();
     }
 
     /// The greatest clean cut that is passed when every event before `durable` is durable; `None` when that is the one
     /// of the last time.
     pub fn clean(&self, durable: EventId) -> Option<EventId> {
-        let mut cuts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut clean = None;
         while let Some(cut) = cuts.waiting.pop_front_if(|cut| cut.behind <= durable) {
             clean = Some(cut.at);
@@ -57,10 +78,10 @@ impl Passed {
 
     /// The first position that a search does not see yet, when the index sees every event before `index`.
     pub fn searchable(&self, index: EventId) -> EventId {
-        let cuts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let cuts = self.cuts.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = cuts.waiting.iter().take_while(|cut| cut.behind <= index).last();
         let reached = cuts.reached;
-        index.max(seen.map_or(reached, |cut| cut.at))
+        self.across(index.max(seen.map_or(reached, |cut| cut.at)))
     }
 }
 

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
-/// Who may connect to the TLS log ports: who holds a certificate of ours that is not revoked.
+/// Who may connect to the TLS log ports: who holds a certificate of ours that is valid and not revoked.
 #[derive(Debug)]
 pub struct Gate {
     config: Arc<ServerConfig>,
@@ -29,7 +29,8 @@ impl PeerGate for Gate {
     }
 
     fn peer(&self, chain: &[CertificateDer<'_>]) -> Option<PeerIdentity> {
-        PeerSite::of_verified(chain).map(|peer| PeerIdentity { site: peer.site, serial: peer.serial })
+        let peer = PeerSite::of_verified(chain)?;
+        Some(PeerIdentity { site: peer.site, serial: peer.serial, not_after: peer.not_after })
     }
 
     fn cut(&self) -> watch::Receiver<Arc<HashSet<String>>> {

@@ -1,4 +1,5 @@
-//! The order of steps behind the spool: join → decode → match → correlate → group → index → record. One thread, batches in order.
+//! The order of steps behind the spool: join → decode → match → correlate → replace personal values → group → index → record.
+//! Batches in order; decoding and matching of a batch on all cores.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,12 +16,16 @@ use detector::index::Index;
 use detector::rulebook::{Rulebook, Stream};
 use event::{Clock, Event, EventId, Finding, RuleId, Trigger};
 use ledger::{Batch, Ledger};
+use policy::VaultError;
+use policy::pseudonym::{Pseudonyms, Replacer};
 use tokio::sync::mpsc::Sender;
 use tokio_util::sync::CancellationToken;
 
+use super::forget::Forgetting;
 use super::leaves;
 use super::memory::Memory;
 use super::passed::Passed;
+use super::reading::{Read, Readers, Reading};
 use super::watch::Watch;
 
 /// Name of the pipeline's position in the spool.
@@ -45,18 +50,28 @@ pub struct Steps {
     pub exceptions: Arc<ArcSwap<Exceptions>>,
     pub memory: Memory,
     pub clock: Arc<dyn Clock>,
+    /// What personal values are replaced by; nothing in a data directory without.
+    pub pseudonyms: Option<Arc<Pseudonyms>>,
     pub alerts: Alerts,
     pub index: Arc<Index>,
     pub ledger: Ledger,
     pub triggers: Sender<Trigger>,
     pub spool: Arc<Spool>,
     pub passed: Arc<Passed>,
+    /// On how many threads batches are decoded and matched; 0 for all cores.
+    pub threads: usize,
+    /// Values that correlations must not remember any more.
+    pub forgettings: tokio::sync::mpsc::Receiver<Forgetting>,
 }
 
 /// What the steps change as they go.
 struct Progress {
+    readers: Readers,
     stream: Stream,
     watch: Watch,
+    replacer: Option<Replacer>,
+    /// The events of the last batch with tokens in the places of personal values.
+    replaced: Vec<Event>,
     /// Records that wait for others of their event.
     joiner: Joiner,
     /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
@@ -67,6 +82,8 @@ struct Progress {
     kept: EventId,
     kept_at: Instant,
     advanced_at: Instant,
+    /// A clean cut that the spool could not be told of.
+    untold: Option<EventId>,
 }
 
 impl Steps {
@@ -76,7 +93,7 @@ impl Steps {
     ///
     /// # Errors
     /// When the spool cannot be read any more.
-    pub async fn run(self, watch: Watch, cancel: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(mut self, watch: Watch, cancel: CancellationToken) -> anyhow::Result<()> {
         leaves::make_up(&self.index, &self.ledger).await?;
         let mut progress = self.progress(watch);
         let mut consumer = self.consumer(&progress)?;
@@ -87,6 +104,10 @@ impl Steps {
                 batch = consumer.next_batch(BATCH_RECORDS_MAX, BATCH_WAIT) => batch.context("reading the spool")?,
                 () = cancel.cancelled() => break,
             };
+            while let Ok(asked) = self.forgettings.try_recv() {
+                let outcome = self.forget(asked.values(), &mut progress);
+                asked.answer(outcome);
+            }
             let now = (consumer.behind() == 0).then(|| self.clock.now());
             let ready = progress.joiner.take(batch, now, |record| self.decoder.audit_key(record));
             if let Err(error) = self.take(&ready.units, ready.next, &mut events, &mut progress).await {
@@ -102,14 +123,15 @@ impl Steps {
                 consumer = self.consumer(&progress)?;
             }
             if told.elapsed() >= COMMIT_EVERY {
-                self.tell(&mut consumer, &mut progress).await?;
+                self.tell(&mut consumer, &mut progress).await;
                 told = Instant::now();
             }
         }
         tokio::task::block_in_place(|| self.index.flush()).context("flushing the index")?;
         self.keep(&mut progress);
         tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), true));
-        self.tell(&mut consumer, &mut progress).await
+        self.tell(&mut consumer, &mut progress).await;
+        Ok(())
     }
 
     fn progress(&self, watch: Watch) -> Progress {
@@ -127,7 +149,22 @@ impl Steps {
         let now = Instant::now();
         let kept = stream.position();
         let (joiner, unstored, unrecorded) = (Joiner::default(), Vec::new(), Batch::default());
-        Progress { stream, watch, joiner, unstored, unrecorded, kept, kept_at: now, advanced_at: now }
+        let replacer = self.pseudonyms.as_ref().map(|all| Replacer::new(Arc::clone(all)));
+        let replaced = Vec::new();
+        Progress {
+            readers: Readers::new(self.threads),
+            stream,
+            watch,
+            replacer,
+            replaced,
+            joiner,
+            unstored,
+            unrecorded,
+            kept,
+            kept_at: now,
+            advanced_at: now,
+            untold: None,
+        }
     }
 
     /// Where both the index and what correlations remember are behind.
@@ -139,7 +176,11 @@ impl Steps {
     /// alerts and correlations know what they have of that already.
     fn consumer(&self, progress: &Progress) -> anyhow::Result<Consumer> {
         let consumer = self.spool.reader(CONSUMER, None).context("reading the spool")?;
-        match self.durable(progress) {
+        let begins = self.passed.spool_begins();
+        if progress.kept < begins {
+            tracing::warn!(from = %progress.kept, %begins, "correlations go on without what came between, which a restore does not bring back");
+        }
+        match self.durable(progress).map(|durable| durable.max(begins)) {
             Some(durable) if durable < consumer.position() => {
                 drop(consumer);
                 self.spool.reader(CONSUMER, Some(durable)).context("reading the spool")
@@ -155,16 +196,22 @@ impl Steps {
         events: &mut Vec<Event>,
         progress: &mut Progress,
     ) -> anyhow::Result<()> {
+        if let Some(pseudonyms) = &self.pseudonyms {
+            // Nothing is decoded while values could not be replaced; what comes waits in the spool.
+            pseudonyms.vault().usable()?;
+        }
         self.overdue(progress).await?;
         self.record(progress).await?;
         let (Some(next), Some(last)) = (next, batch.last()) else { return self.make_up() };
         let behind = EventId(last.id().0 + 1);
-        let (findings, hidden) = tokio::task::block_in_place(|| self.read(batch, events, progress));
+        let (mut findings, hidden) = tokio::task::block_in_place(|| self.read(batch, events, progress));
+        let replaced = replace(events, &mut findings, progress).await.context("personal values into the vault")?;
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
         self.trigger(self.alerts.take_with(&findings, &hidden, next).await.context("storing alerts")?).await?;
         progress.unstored.clear();
         let leaf = |id: EventId, stored: &[u8]| progress.unrecorded.push(id.0, stored);
-        let added = tokio::task::block_in_place(|| self.index.add_seen(events, leaf));
+        let stored = if replaced { &progress.replaced } else { &*events };
+        let added = tokio::task::block_in_place(|| self.index.add_seen(stored, leaf));
         // Also what was taken before an error has its leaves.
         let recorded = self.record(progress).await;
         metrics::counter!("metrosoc_events_indexed_total").increment(added.context("indexing")?);
@@ -193,6 +240,7 @@ impl Steps {
         if findings.is_empty() {
             return Ok(());
         }
+        replace(&[], &mut findings, progress).await.context("personal values into the vault")?;
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
         self.trigger(self.alerts.take_overdue(&findings).await.context("storing alerts")?).await
     }
@@ -216,26 +264,20 @@ impl Steps {
     /// The events of a batch, the findings on them, and what exceptions hide of those.
     fn read(&self, batch: &[Unit], events: &mut Vec<Event>, progress: &mut Progress) -> (Vec<Finding>, Vec<Hiding>) {
         self.renew(progress);
-        let exceptions = self.exceptions.load();
-        let now = self.clock.now();
-        let hidden = RefCell::new(Vec::new());
+        let (exceptions, book, now) = (self.exceptions.load(), Arc::clone(progress.stream.book()), self.clock.now());
+        let with = Reading { decoder: &self.decoder, book: &book, exceptions: &exceptions, now };
+        let Read { matched, hidden } = progress.readers.read(&with, batch, events);
+        let hidden = RefCell::new(hidden);
         let is_hidden = |rule: &RuleId, event: &Event| {
-            let exception = exceptions.hides(rule, event, now).cloned();
-            let hiding = exception.map(|exception| Hiding { event: event.id, exception });
+            let hiding = with.hiding(rule, event);
             let is_hidden = hiding.is_some();
             hidden.borrow_mut().extend(hiding);
             is_hidden
         };
         let mut findings = Vec::new();
-        events.resize_with(batch.len(), Event::new);
-        for (unit, event) in batch.iter().zip(events.iter_mut()) {
-            event.clear();
-            match unit {
-                Unit::One(id, record) => self.decoder.event(*id, record, event),
-                Unit::Joined(records) => self.decoder.joined(records, event),
-            }
-            progress.stream.take(event, is_hidden, &mut findings);
-            progress.watch.note(progress.stream.sources_mark(), event, now);
+        for (event, matched) in events.iter().zip(matched) {
+            progress.watch.note(matched.sources_mark(), event, now);
+            progress.stream.follow(event, matched, is_hidden, &mut findings);
         }
         let correlated = findings.iter().filter(|finding| !finding.related.is_empty()).cloned();
         let before = std::mem::take(&mut progress.unstored);
@@ -266,16 +308,37 @@ impl Steps {
         self.memory.measure(&progress.stream);
     }
 
-    async fn tell(&self, consumer: &mut Consumer, progress: &mut Progress) -> anyhow::Result<()> {
+    /// Forgets what correlations remember of values, on the disk too.
+    fn forget(&self, values: &[String], progress: &mut Progress) -> Result<usize, String> {
+        let groups = tokio::task::block_in_place(|| progress.stream.forget(values));
+        let written = tokio::task::block_in_place(|| self.memory.write(&progress.stream));
+        written.map_err(|error| format!("{error:#}"))?;
+        (progress.kept, progress.kept_at) = (progress.stream.position(), Instant::now());
+        Ok(groups)
+    }
+
+    /// Tells the spool how far it may forget. A disk that is full refuses even that: it is tried again, and until then more
+    /// is kept than has to be.
+    async fn tell(&self, consumer: &mut Consumer, progress: &mut Progress) {
         if progress.kept_at.elapsed() >= KEEP_EVERY && progress.kept < progress.stream.position() {
             self.keep(progress);
         }
         tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), false));
-        let Some(durable) = self.durable(progress) else { return Ok(()) };
+        let Some(durable) = self.durable(progress) else { return };
         // The spool is told of clean cuts alone, so that a crash replays every event as it was.
-        if let Some(clean) = self.passed.clean(durable) {
-            consumer.commit(clean).await.context("spool position")?;
+        let Some(clean) = self.passed.clean(durable).or(progress.untold.take()) else { return };
+        if let Err(error) = consumer.commit(clean).await {
+            tracing::error!(error = %crate::api::problem::chain(&error), "spool not told of what is done; trying again");
+            progress.untold = Some(clean);
         }
-        Ok(())
     }
+}
+
+/// Replaces the personal values of events (into `progress.replaced`) and findings; gives whether it does so here.
+async fn replace(events: &[Event], findings: &mut [Finding], progress: &mut Progress) -> Result<bool, VaultError> {
+    let Some(replacer) = &mut progress.replacer else { return Ok(false) };
+    tokio::task::block_in_place(|| replacer.read(events, findings));
+    replacer.enter().await?;
+    tokio::task::block_in_place(|| replacer.write(events, findings, &mut progress.replaced));
+    Ok(true)
 }

@@ -94,6 +94,12 @@ pub(crate) fn seal_key(sealer: &Sealer, bound_to: &str, key: &CertificateKey) ->
     Ok(hex::encode(key.seal(sealer, bound_to.as_bytes())?))
 }
 
+/// Seals a private key of the register anew; `None` when the newest generation sealed it.
+pub(crate) fn reseal_key(sealer: &Sealer, bound_to: &str, sealed: &str) -> Result<Option<String>, PkiError> {
+    let damaged = |_| PkiError::Damaged { what: "private key", reason: format!("of `{bound_to}` is not hexadecimal") };
+    Ok(sealer.reseal(bound_to.as_bytes(), &hex::decode(sealed).map_err(damaged)?)?.map(hex::encode))
+}
+
 /// Opens a private key of the register.
 pub(crate) fn open_key(sealer: &Sealer, bound_to: &str, sealed: &str) -> Result<CertificateKey, PkiError> {
     let damaged = |_| PkiError::Damaged { what: "private key", reason: format!("of `{bound_to}` is not hexadecimal") };

@@ -71,7 +71,7 @@ impl Authority {
         let digest = token::digest(token);
         let now = self.now();
         let site = self.0.register.token_site(&digest, now).await?.ok_or(PkiError::Token)?;
-        self.check_unused(&site, proven.info()).await?;
+        self.check_unused(site.as_str(), proven.info()).await?;
         if !self.0.register.spend_token(&digest, now).await? {
             return Err(PkiError::Token);
         }
@@ -87,7 +87,7 @@ impl Authority {
     /// [`PkiError::Request`] when the request is not good or its key is another site's; when register or ledger fail.
     pub async fn renew(&self, site: &SiteId, request: &str) -> Result<Issued, PkiError> {
         let proven = ProvenKey::from_pem(request.as_bytes())?;
-        self.check_unused(site, proven.info()).await?;
+        self.check_unused(site.as_str(), proven.info()).await?;
         self.issue_to(site, proven).await
     }
 

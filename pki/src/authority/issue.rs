@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Permit, SiteId, Timestamp};
+use event::{Permit, SiteId, Timestamp, UserName};
 use keys::{CertificateKey, Secret};
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
 use ring::digest::{SHA256, digest};
 
 use super::lint::Linted;
-use super::name::{ServerNames, site_host, site_uri};
+use super::name::{ServerNames, machine_uri, site_host, site_uri};
 use super::profile::{DAY, Draft, Profile, Validity};
 use super::register::{Intent, Signed};
 use super::request::ProvenKey;
@@ -43,6 +43,7 @@ pub struct Issued {
 #[derive(Debug, Clone)]
 pub(crate) enum Holder {
     Site(SiteId),
+    Machine(UserName),
     Server(ServerNames),
 }
 
@@ -71,7 +72,7 @@ impl Authority {
         let (order, key_pem) = match key {
             SiteKey::Request(pem) => {
                 let proven = ProvenKey::from_pem(pem.as_bytes())?;
-                self.check_unused(site, proven.info()).await?;
+                self.check_unused(site.as_str(), proven.info()).await?;
                 (Order::of_site(site, proven.into_info(), KeyOrigin::Agent), None)
             }
             SiteKey::Made => {
@@ -80,6 +81,29 @@ impl Authority {
             }
         };
         let mut done = self.sign(actor, vec![order]).await?;
+        let (certificate, pem) = done.pop().ok_or(PkiError::Interrupted)?;
+        Ok(Issued { certificate, chain_pem: self.chain_of(&pem), key_pem })
+    }
+
+    /// Issues a certificate for a program's account; the account itself is somebody else's affair.
+    ///
+    /// # Errors
+    /// As [`Authority::issue`].
+    pub async fn issue_machine(&self, permit: &Permit, name: &UserName, key: SiteKey<'_>) -> Result<Issued, PkiError> {
+        let actor = self.manager(permit)?;
+        let holder = Holder::Machine(name.clone());
+        let (key, key_origin, key_pem) = match key {
+            SiteKey::Request(pem) => {
+                let proven = ProvenKey::from_pem(pem.as_bytes())?;
+                self.check_unused(&holder.written().0, proven.info()).await?;
+                (proven.into_info(), KeyOrigin::Agent, None)
+            }
+            SiteKey::Made => {
+                let made = CertificateKey::generate()?;
+                (public_info(&made)?, KeyOrigin::Authority, Some(made.to_pem()))
+            }
+        };
+        let mut done = self.sign(actor, vec![Order { holder, key, key_origin, key_sealed: None }]).await?;
         let (certificate, pem) = done.pop().ok_or(PkiError::Interrupted)?;
         Ok(Issued { certificate, chain_pem: self.chain_of(&pem), key_pem })
     }
@@ -118,15 +142,15 @@ impl Authority {
         Ok(intents.into_iter().map(of).zip(signed.into_iter().map(|one| one.pem)).collect())
     }
 
-    /// Two sites never share a key, and a key that leaked is never used again.
-    pub(super) async fn check_unused(&self, site: &SiteId, key: &SubjectPublicKeyInfo) -> Result<(), PkiError> {
+    /// No two holders share a key, and a key that leaked is never used again.
+    pub(super) async fn check_unused(&self, own: &str, key: &SubjectPublicKeyInfo) -> Result<(), PkiError> {
         for (holder, reason) in self.0.register.holders_of_key(&fingerprint(key)).await? {
             if reason == Some(Reason::KeyCompromise) {
                 return Err(PkiError::Request {
                     reason: "its key was revoked as compromised; make another".to_owned(),
                 });
             }
-            if holder != site.as_str() {
+            if holder != own {
                 let reason = format!("its key is already used by `{holder}`; every site makes its own");
                 return Err(PkiError::Request { reason });
             }
@@ -139,6 +163,7 @@ impl Inner {
     fn number(&self, order: Order, now: Timestamp) -> Result<Numbered, PkiError> {
         let (profile, days) = match &order.holder {
             Holder::Site(_) => (Profile::Site, self.settings.site_days),
+            Holder::Machine(_) => (Profile::Machine, self.settings.site_days),
             Holder::Server(_) => (Profile::Server, self.settings.server_days),
         };
         if let Holder::Site(site) = &order.holder
@@ -173,6 +198,7 @@ impl Inner {
             };
             let params = match &order.holder {
                 Holder::Site(site) => draft.site(site)?,
+                Holder::Machine(machine) => draft.machine(machine)?,
                 Holder::Server(names) => draft.server(names)?,
             };
             let linted = Linted::prove(intent.profile, &intent.subject, params, &order.key, &self.bench)?;
@@ -192,6 +218,7 @@ impl Holder {
                 names.extend(site_host(site));
                 (site.as_str().to_owned(), names)
             }
+            Self::Machine(machine) => (format!("machine:{machine}"), vec![machine_uri(machine)]),
             Self::Server(names) => {
                 let first = names.hosts.first().cloned();
                 let first = first.or_else(|| names.addresses.first().map(ToString::to_string));

@@ -83,7 +83,7 @@ fn check_validity(profile: Profile, certificate: &X509Certificate<'_>) -> Result
     let days_max = match profile {
         Profile::Root => ROOT_VALID.as_secs() / DAY.as_secs(),
         Profile::Issuing => ISSUING_VALID.as_secs() / DAY.as_secs(),
-        Profile::Server | Profile::Site => u64::from(LEAF_DAYS_MAX),
+        Profile::Server | Profile::Site | Profile::Machine => u64::from(LEAF_DAYS_MAX),
     };
     let span = validity.not_after.timestamp() - validity.not_before.timestamp();
     ensure(span > 0, "ends before it begins")?;
@@ -117,7 +117,8 @@ fn check_extensions(profile: Profile, certificate: &X509Certificate<'_>) -> Resu
             ParsedExtension::ExtendedKeyUsage(usage) => {
                 ensure(!extension.critical, "extKeyUsage critical")?;
                 ensure(usage.server_auth == (profile == Profile::Server), "wrong extKeyUsage")?;
-                ensure(usage.client_auth == (profile == Profile::Site), "wrong extKeyUsage")?;
+                let client = matches!(profile, Profile::Site | Profile::Machine);
+                ensure(usage.client_auth == client, "wrong extKeyUsage")?;
                 let more = usage.any
                     || usage.code_signing
                     || usage.email_protection
@@ -168,6 +169,7 @@ fn check_names(profile: Profile, names: &[GeneralName<'_>]) -> Result<(), String
         Profile::Site => {
             ensure(uris == 1 && hosts <= 1 && addresses == 0, "a site has one URI and at most one host name")
         }
+        Profile::Machine => ensure(uris == 1 && hosts + addresses == 0, "a machine has one URI and nothing else"),
         _ => ensure(uris == 0, "a server has no URI"),
     }
 }

@@ -35,7 +35,7 @@ pub use crl::Crl;
 pub use enrol::EnrolmentToken;
 pub use issue::{Issued, SiteKey};
 pub use name::ServerNames;
-pub(crate) use name::site_of_uri;
+pub(crate) use name::{machine_of_uri, site_of_uri};
 pub use profile::Profile;
 pub use request::ProvenKey;
 pub use revoke::RevokeTarget;
@@ -148,6 +148,14 @@ impl Authority {
             crls: Mutex::new(HashMap::new()),
             bulk: Mutex::new(()),
         })))
+    }
+
+    /// Seals private keys anew that an older generation of the sealing key sealed; gives how many.
+    ///
+    /// # Errors
+    /// When the database fails or a key does not open.
+    pub async fn reseal_keys(&self) -> Result<u64, PkiError> {
+        self.0.register.reseal_keys(&self.0.sealer).await
     }
 
     /// Whom TLS listeners trust: certificates that this authority signed and has not revoked.

@@ -2,13 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use event::SiteId;
+use event::{SiteId, UserName};
 use rcgen::SanType;
 
 use crate::PkiError;
 
 /// What a site's URI begins with.
 const SITE_URI: &str = "spiffe://metrosoc/site/";
+/// What the URI of a program's account begins with.
+const MACHINE_URI: &str = "spiffe://metrosoc/machine/";
 /// The domain under which a site has a host name, for senders that verify one.
 const SITE_DOMAIN: &str = "site.metrosoc.internal";
 /// Upper bound of a common name, RFC 5280 appendix A.1 (`ub-common-name`).
@@ -18,8 +20,17 @@ const HOST_BYTES_MAX: usize = 253;
 
 /// A site's identity: `spiffe://metrosoc/site/SITE_ID`, what is not allowed in a path percent-encoded.
 pub(crate) fn site_uri(site: &SiteId) -> String {
-    let mut uri = String::from(SITE_URI);
-    for byte in site.as_str().bytes() {
+    uri_of(SITE_URI, site.as_str())
+}
+
+/// The identity of a program's account: `spiffe://metrosoc/machine/NAME`, encoded alike.
+pub(crate) fn machine_uri(machine: &UserName) -> String {
+    uri_of(MACHINE_URI, machine.as_str())
+}
+
+fn uri_of(prefix: &str, id: &str) -> String {
+    let mut uri = String::from(prefix);
+    for byte in id.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':' | b'@') {
             uri.push(char::from(byte));
         } else {
@@ -31,7 +42,18 @@ pub(crate) fn site_uri(site: &SiteId) -> String {
 
 /// The site that a URI names; `None` when it names none.
 pub(crate) fn site_of_uri(uri: &str) -> Option<SiteId> {
-    let mut rest = uri.strip_prefix(SITE_URI)?.bytes();
+    let site = SiteId::new(id_of(SITE_URI, uri)?).ok()?;
+    (site_uri(&site) == uri).then_some(site)
+}
+
+/// The program's account that a URI names; `None` when it names none.
+pub(crate) fn machine_of_uri(uri: &str) -> Option<UserName> {
+    let machine = UserName::new(id_of(MACHINE_URI, uri)?).ok()?;
+    (machine_uri(&machine) == uri).then_some(machine)
+}
+
+fn id_of(prefix: &str, uri: &str) -> Option<String> {
+    let mut rest = uri.strip_prefix(prefix)?.bytes();
     let mut bytes = Vec::new();
     while let Some(byte) = rest.next() {
         if byte == b'%' {
@@ -43,8 +65,7 @@ pub(crate) fn site_of_uri(uri: &str) -> Option<SiteId> {
             bytes.push(byte);
         }
     }
-    let site = SiteId::new(String::from_utf8(bytes).ok()?).ok()?;
-    (site_uri(&site) == uri).then_some(site)
+    String::from_utf8(bytes).ok()
 }
 
 /// The site's host name, when its id is a valid label in lower case.
@@ -181,13 +202,18 @@ mod tests {
         #[test]
         fn uris_read_back(id in "[\\PC&&[^/\\\\]]{1,40}") {
             if let Ok(site) = SiteId::new(&id) {
+                prop_assert_eq!(machine_of_uri(&site_uri(&site)), None);
                 prop_assert_eq!(site_of_uri(&site_uri(&site)), Some(site));
+            }
+            if let Ok(machine) = UserName::new(&id) {
+                prop_assert_eq!(site_of_uri(&machine_uri(&machine)), None);
+                prop_assert_eq!(machine_of_uri(&machine_uri(&machine)), Some(machine));
             }
         }
 
         #[test]
         fn garbage_is_no_site_and_no_panic(uri in "(spiffe://metrosoc/site/)?\\PC{0,60}", name in "\\PC{0,80}") {
-            let _ = site_of_uri(&uri);
+            let _ = (site_of_uri(&uri), machine_of_uri(&uri));
             let _ = ServerNames::default().add(&name);
         }
     }

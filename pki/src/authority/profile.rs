@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use event::{SiteId, Timestamp};
+use event::{SiteId, Timestamp, UserName};
 use rcgen::{
     BasicConstraints, CertificateParams, CrlDistributionPoint, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
     IsCa, KeyUsagePurpose, SanType, SerialNumber,
 };
 use serde::Serialize;
 
-use super::name::{COMMON_NAME_CHARS_MAX, ServerNames, site_host, site_uri};
+use super::name::{COMMON_NAME_CHARS_MAX, ServerNames, machine_uri, site_host, site_uri};
 use super::serial;
 use crate::PkiError;
 
@@ -33,6 +33,8 @@ pub enum Profile {
     Server,
     /// A site, to this server.
     Site,
+    /// A program with an account of its own, to this server's HTTPS port.
+    Machine,
 }
 
 impl Profile {
@@ -43,12 +45,14 @@ impl Profile {
             Self::Issuing => "issuing",
             Self::Server => "server",
             Self::Site => "site",
+            Self::Machine => "machine",
         }
     }
 
     /// Reads what [`Profile::as_str`] writes.
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Root, Self::Issuing, Self::Server, Self::Site].into_iter().find(|profile| profile.as_str() == text)
+        let all = [Self::Root, Self::Issuing, Self::Server, Self::Site, Self::Machine];
+        all.into_iter().find(|profile| profile.as_str() == text)
     }
 
     /// Most certificates that may follow below one of this profile; `None` when it may sign none.
@@ -56,7 +60,7 @@ impl Profile {
         match self {
             Self::Root => Some(1),
             Self::Issuing => Some(0),
-            Self::Server | Self::Site => None,
+            Self::Server | Self::Site | Self::Machine => None,
         }
     }
 
@@ -64,7 +68,7 @@ impl Profile {
     pub(crate) fn key_usages(self) -> Vec<KeyUsagePurpose> {
         match self {
             Self::Root | Self::Issuing => vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign],
-            Self::Server | Self::Site => vec![KeyUsagePurpose::DigitalSignature],
+            Self::Server | Self::Site | Self::Machine => vec![KeyUsagePurpose::DigitalSignature],
         }
     }
 
@@ -73,7 +77,7 @@ impl Profile {
         match self {
             Self::Root | Self::Issuing => Vec::new(),
             Self::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
-            Self::Site => vec![ExtendedKeyUsagePurpose::ClientAuth],
+            Self::Site | Self::Machine => vec![ExtendedKeyUsagePurpose::ClientAuth],
         }
     }
 }
@@ -130,6 +134,13 @@ impl Draft<'_> {
         }
         let fits = site.as_str().chars().count() <= COMMON_NAME_CHARS_MAX;
         self.params(fits.then_some(site.as_str()), names)
+    }
+
+    /// The certificate of a program's account: its identity as URI, no host name.
+    pub(crate) fn machine(&self, machine: &UserName) -> Result<CertificateParams, PkiError> {
+        let names = vec![SanType::URI(machine_uri(machine).as_str().try_into()?)];
+        let fits = machine.as_str().chars().count() <= COMMON_NAME_CHARS_MAX;
+        self.params(fits.then_some(machine.as_str()), names)
     }
 
     fn params(&self, common_name: Option<&str>, names: Vec<SanType>) -> Result<CertificateParams, PkiError> {

@@ -9,7 +9,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use store::Store;
 
-use super::ca::{Made, Pair, seal_key};
+use super::ca::{Made, Pair, reseal_key, seal_key};
 use super::profile::{DAY, Validity};
 use super::{Certificate, CertificateStatus, KeyOrigin, ListFilter, Profile, Reason};
 use crate::PkiError;
@@ -183,6 +183,41 @@ impl Register {
         .fetch_optional(self.store.pool())
         .await?;
         row.map(|row| Ok((row.try_get("certificate_pem")?, row.try_get("key_sealed")?))).transpose()
+    }
+
+    /// Seals private keys anew that an older generation of the sealing key sealed; gives how many.
+    pub(crate) async fn reseal_keys(&self, sealer: &Sealer) -> Result<u64, PkiError> {
+        // What a key is bound to, and which row it is.
+        let tables = [
+            (
+                "SELECT name AS bound_to, name AS id, key_sealed FROM pki_authority ORDER BY name",
+                "UPDATE pki_authority SET key_sealed = $1 WHERE name = $2 AND key_sealed = $3",
+            ),
+            (
+                "SELECT key_sha256 AS bound_to, serial AS id, key_sealed FROM pki_certificate
+                 WHERE key_sealed IS NOT NULL ORDER BY serial",
+                "UPDATE pki_certificate SET key_sealed = $1 WHERE serial = $2 AND key_sealed = $3",
+            ),
+        ];
+        let mut changed = 0;
+        for (select, update) in tables {
+            let mut anew = Vec::new();
+            for row in sqlx::query(select).fetch_all(self.store.pool()).await? {
+                let (bound_to, id): (String, String) = (row.try_get("bound_to")?, row.try_get("id")?);
+                let before: String = row.try_get("key_sealed")?;
+                anew.extend(reseal_key(sealer, &bound_to, &before)?.map(|after| (id, before, after)));
+            }
+            if anew.is_empty() {
+                continue;
+            }
+            let mut tx = self.store.begin().await?;
+            for (id, before, after) in &anew {
+                sqlx::query(update).bind(after).bind(id).bind(before).execute(&mut *tx).await?;
+            }
+            tx.commit().await?;
+            changed += anew.len() as u64;
+        }
+        Ok(changed)
     }
 
     /// Whose key this is already, and whether one of its certificates was revoked because the key leaked.

@@ -20,7 +20,7 @@ use rustls_pki_types::{CertificateDer, UnixTime};
 use tokio::sync::watch;
 
 pub use identity::ServerIdentity;
-pub use peer::PeerSite;
+pub use peer::{PeerMachine, PeerSite};
 pub use verifier::SiteVerifier;
 
 use crate::PkiError;

@@ -110,6 +110,30 @@ async fn a_site_is_let_in_on_both_versions_and_families() {
 }
 
 #[tokio::test]
+async fn a_program_is_let_in_where_accounts_are_known_and_nowhere_else() {
+    let house = House::new().await;
+    let (identity, logs) = listeners(&house).await;
+    let name = event::UserName::new("lgsp").unwrap();
+    let permit = house.permit(Operation::Manage);
+    let issued = house.authority.issue_machine(&permit, &name, SiteKey::Made).await.unwrap();
+    assert_eq!(issued.certificate.names, ["spiffe://metrosoc/machine/lgsp"]);
+    assert_eq!((issued.certificate.subject.as_str(), issued.certificate.site()), ("machine:lgsp", None));
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(issued.chain_pem.as_bytes()).collect::<Result<_, _>>().unwrap();
+    assert_eq!(PeerMachine::of_verified(&chain).unwrap().machine, name);
+    let key = PrivateKeyDer::from_pem_slice(issued.key_pem.unwrap().expose().as_bytes()).unwrap();
+    let page = https_config(&identity, ClientCertificate::Optional, &house.authority.trust()).unwrap();
+    for version in BOTH {
+        let client = client_config(&house, Some((chain.clone(), key.clone_key())), &[version]);
+        check(&page, &client, "nobody").await;
+        check(&logs, &client, "ApplicationVerificationFailure").await;
+    }
+    let target = RevokeTarget::Serial(issued.certificate.serial);
+    house.authority.revoke(&permit, &target, Reason::Superseded).await.unwrap();
+    let client = client_config(&house, Some((chain, key)), &BOTH);
+    check(&page, &client, "Revoked").await;
+}
+
+#[tokio::test]
 async fn strangers_are_refused() {
     let (house, other) = (House::new().await, House::new().await);
     let (_, server) = listeners(&house).await;
@@ -255,7 +279,9 @@ mod garbage {
     proptest! {
         #[test]
         fn is_no_peer_and_no_panic(bytes in prop::collection::vec(any::<u8>(), 0..600)) {
-            prop_assert_eq!(PeerSite::of_verified(&[CertificateDer::from(bytes)]), None);
+            let chain = [CertificateDer::from(bytes)];
+            prop_assert_eq!(PeerSite::of_verified(&chain), None);
+            prop_assert_eq!(PeerMachine::of_verified(&chain), None);
         }
 
         #[test]

@@ -17,18 +17,20 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
 
 use super::refusal::{Refusals, reason};
-use super::{PeerSite, RevokedSerials, Trust, provider};
+use super::{PeerMachine, PeerSite, RevokedSerials, Trust, provider};
 use crate::PkiError;
 use crate::authority::serial;
 
 /// Most certificates that a client may send beside its own.
 const CHAIN_MAX: usize = 8;
 
-/// Accepts certificates of sites that our authority signed and has not revoked.
+/// Accepts certificates of sites that our authority signed and has not revoked; where certificates are optional, which is
+/// where accounts are known, those of programs too.
 pub struct SiteVerifier {
     path: Arc<dyn ClientCertVerifier>,
     revoked: watch::Receiver<RevokedSerials>,
     refusals: Refusals,
+    machines: bool,
 }
 
 impl SiteVerifier {
@@ -55,7 +57,8 @@ impl SiteVerifier {
         }
         let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
         let path = if required { builder.build()? } else { builder.allow_unauthenticated().build()? };
-        Ok(Self { path, revoked: trust.revoked.clone(), refusals: Refusals::new(Arc::clone(&trust.acts)) })
+        let refusals = Refusals::new(Arc::clone(&trust.acts));
+        Ok(Self { path, revoked: trust.revoked.clone(), refusals, machines: !required })
     }
 
     fn verify(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), Error> {
@@ -63,9 +66,11 @@ impl SiteVerifier {
             return Err(CertificateError::BadEncoding.into());
         }
         self.path.verify_client_cert(leaf, rest, now)?;
-        let peer = PeerSite::read(leaf).ok_or(CertificateError::ApplicationVerificationFailure)?;
+        let machine = || PeerMachine::read(leaf).filter(|_| self.machines).map(|peer| peer.serial);
+        let serial = PeerSite::read(leaf).map(|peer| peer.serial).or_else(machine);
+        let serial = serial.ok_or(CertificateError::ApplicationVerificationFailure)?;
         let revoked = self.revoked.borrow();
-        if revoked.contains(&peer.serial) {
+        if revoked.contains(&serial) {
             return Err(CertificateError::Revoked.into());
         }
         // What the client sent beside its own may be on the path; a revoked one is no part of any path.

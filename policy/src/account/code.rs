@@ -3,17 +3,16 @@
 //! A code is 100 random bits, good for 15 minutes and once; only its digest is stored. It is shown to whoever sits at
 //! the machine and is never logged. While no administrator exists each start makes a new one.
 
-use std::net::IpAddr;
-
-use event::{Operation, Permit, Role, Timestamp};
+use event::{AuthStrength, Authentication, Operation, Permit, Role, Timestamp};
 use keys::Secret;
 use serde_json::json;
 use store::Tx;
 use store::sqlx::{self, Row};
 use tracing::info;
 
+use super::session::Beginning;
 use super::user::existing;
-use super::{Accounts, SignedIn, account_name, password, storing};
+use super::{Accounts, Entry, SignedIn, Visitor, account_name, password, record, storing};
 use crate::AccountError;
 
 /// The name that the first administrator's code stands under; no account can have it.
@@ -65,8 +64,10 @@ impl Accounts {
         code: &str,
         name: &str,
         password: Secret<String>,
-        address: IpAddr,
+        visitor: impl Into<Visitor>,
     ) -> Result<SignedIn, AccountError> {
+        let visitor = visitor.into();
+        let address = visitor.address;
         if !self.setup_needed().await? {
             return Err(AccountError::AlreadySetUp);
         }
@@ -82,7 +83,8 @@ impl Accounts {
         }
         self.take_code(&mut tx, SETUP, code).await?;
         self.insert(&mut tx, &name, Role::Admin, None, &hash).await?;
-        let signed_in = self.begin_session_in(&mut tx, &name, None, address).await?;
+        let proven = Authentication::new(AuthStrength::Password, self.now());
+        let signed_in = self.begin_session_in(&mut tx, Beginning::new(&name, proven, &visitor)).await?;
         let detail = json!({ "address": address.to_string() });
         self.commit(tx, name.as_str(), "first_administrator", name.as_str(), detail).await?;
         self.throttle.succeed(&format!("setup:{address}"), address);
@@ -111,7 +113,8 @@ impl Accounts {
         Ok(code)
     }
 
-    /// Chooses a new password with a recovery code: every session ends, the lock-out is lifted, a fresh session begins.
+    /// Chooses a new password with a recovery code: every session ends, the lock-out is lifted, and a fresh session
+    /// begins, after the second factor where the account has one.
     ///
     /// # Errors
     /// [`AccountError::CodeRefused`] whatever was wrong with name or code, [`AccountError::WeakPassword`],
@@ -121,8 +124,10 @@ impl Accounts {
         name: &str,
         code: &str,
         password: Secret<String>,
-        address: IpAddr,
-    ) -> Result<SignedIn, AccountError> {
+        visitor: impl Into<Visitor>,
+    ) -> Result<Entry, AccountError> {
+        let visitor = visitor.into();
+        let address = visitor.address;
         let name = account_name(name)?;
         password::check(name.as_str(), &password)?;
         // A locked account must be recoverable, so the name is counted apart from its sign-ins.
@@ -133,16 +138,16 @@ impl Accounts {
         let mut tx = self.store.begin().await.map_err(storing)?;
         self.take_code(&mut tx, name.as_str(), code).await?;
         self.replace_password(&mut tx, &name, &hash).await?;
-        let begun = self.begin_session_in(&mut tx, &name, None, address).await;
-        let signed_in = begun.map_err(|error| match error {
-            AccountError::Refused => AccountError::CodeRefused,
-            other => other,
-        })?;
+        let account = record::find(&mut *tx, &name).await?.map(|stored| stored.account);
+        if account.is_none_or(|account| account.disabled) {
+            return Err(AccountError::CodeRefused);
+        }
+        let entry = self.enter_in(&mut tx, &name, &visitor).await?;
         let detail = json!({ "address": address.to_string() });
         self.commit(tx, name.as_str(), "password_recovered", name.as_str(), detail).await?;
         self.throttle.succeed(&counted, address);
         self.throttle.forgive(name.as_str());
-        Ok(signed_in)
+        Ok(entry)
     }
 
     async fn put_code(&self, tx: &mut Tx, account: &str, by: &str) -> Result<OneTimeCode, AccountError> {
@@ -182,14 +187,15 @@ async fn administrators(tx: &mut Tx) -> Result<i64, AccountError> {
     count.bind(Role::Admin.as_str()).fetch_one(&mut **tx).await.map_err(storing)
 }
 
-fn fresh_code() -> Secret<String> {
+/// A code of 100 random bits.
+pub(super) fn fresh_code() -> Secret<String> {
     let digits = keys::token::digest(keys::token::random("code_").expose());
     let groups: Vec<&str> = (0..GROUPS).filter_map(|at| digits.get(at * 5..at * 5 + 5)).collect();
     Secret::new(groups.join("-"))
 }
 
 /// The digest of a code, however it was typed, bound to the account.
-fn digest(account: &str, code: &str) -> String {
+pub(super) fn digest(account: &str, code: &str) -> String {
     let digits: String = code.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
     keys::token::digest(&format!("code:{account}:{}", digits.to_ascii_lowercase()))
 }

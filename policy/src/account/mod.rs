@@ -5,32 +5,43 @@
 //! There is no default password: the first administrator comes with a one-time code that only the terminal sees.
 
 mod code;
+mod federated;
 mod journal;
 pub mod password;
 mod record;
+mod second_factor;
 mod session;
+mod sessions;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 mod throttle;
 mod token;
 mod user;
+mod visitor;
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{Clock, Object, Operation, Permit, Reach, Subject, Timestamp, UserName};
+use event::{Clock, Object, Operation, Permit, Reach, Role, Subject, Timestamp, UserName};
+use keys::Sealer;
 use serde_json::Value;
 use store::{Store, Tx};
 use unicode_normalization::UnicodeNormalization;
 
 pub use code::OneTimeCode;
+pub use federated::{FederatedIdentity, Flow};
 pub use journal::{Appending, Journal};
 pub use record::Account;
-pub use session::{Session, SessionInfo, SignedIn};
+pub use second_factor::{Enrolled, Enrolment, Proof, SecondFactorStatus};
+pub use session::{Session, SignedIn};
+pub use sessions::SessionInfo;
+pub use sign_in::{Challenge, Entry};
 pub use throttle::ThrottleSettings;
 pub use token::{NewToken, TokenInfo};
 pub use user::NewAccount;
+pub use visitor::Visitor;
 
 use crate::AccountError;
 use password::{Argon2id, Bench, Hasher};
@@ -47,6 +58,12 @@ pub struct AccountSettings {
     pub sessions_max: u32,
     /// How long a one-time code is good for.
     pub code_life: Duration,
+    /// How long after a right password the second factor may be shown.
+    pub challenge_life: Duration,
+    /// How long a second factor counts as fresh, for what asks for a step-up.
+    pub step_up: Duration,
+    /// Roles that must have a second factor.
+    pub second_factor_roles: Vec<Role>,
     /// Lock-out and back-off.
     pub throttle: ThrottleSettings,
     /// What hashes passwords.
@@ -60,6 +77,9 @@ impl Default for AccountSettings {
             session_idle: Duration::from_secs(30 * 60),
             sessions_max: 16,
             code_life: Duration::from_secs(15 * 60),
+            challenge_life: Duration::from_secs(5 * 60),
+            step_up: Duration::from_secs(10 * 60),
+            second_factor_roles: Vec::new(),
             throttle: ThrottleSettings::default(),
             hasher: Arc::new(Argon2id),
         }
@@ -75,10 +95,11 @@ pub struct Accounts {
     settings: Arc<AccountSettings>,
     passwords: Bench,
     throttle: Arc<Throttle>,
+    sealer: Sealer,
 }
 
 impl Accounts {
-    /// Opens the accounts and forgets what has ended.
+    /// Opens the accounts and forgets what has ended. `sealer` seals the secrets of second factors.
     ///
     /// # Errors
     /// When the store cannot be written or the hasher fails.
@@ -87,10 +108,12 @@ impl Accounts {
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
         settings: AccountSettings,
+        sealer: Sealer,
     ) -> Result<Self, AccountError> {
         let passwords = Bench::new(Arc::clone(&settings.hasher)).await?;
         let throttle = Arc::new(Throttle::new(settings.throttle));
-        let accounts = Self { store, journal, clock, settings: Arc::new(settings), passwords, throttle };
+        let settings = Arc::new(settings);
+        let accounts = Self { store, journal, clock, settings, passwords, throttle, sealer };
         let mut tx = accounts.store.begin().await.map_err(storing)?;
         accounts.sweep(&mut tx).await?;
         tx.commit().await.map_err(storing)?;
@@ -104,6 +127,21 @@ impl Accounts {
     pub async fn subject_of(&self, name: &str) -> Result<Option<Subject>, AccountError> {
         let Ok(name) = account_name(name) else { return Ok(None) };
         Ok(record::find(self.store.pool(), &name).await?.map(|stored| stored.account.subject()))
+    }
+
+    /// Who an account is, where it may be used; `None` when there is none of that name, or it is disabled.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn active_subject(&self, name: &str) -> Result<Option<Subject>, AccountError> {
+        let Ok(name) = account_name(name) else { return Ok(None) };
+        let found = record::find(self.store.pool(), &name).await?.map(|stored| stored.account);
+        Ok(found.filter(|account| !account.disabled).map(|account| account.subject()))
+    }
+
+    /// How long a second factor counts as fresh.
+    pub fn step_up_age_max(&self) -> Duration {
+        self.settings.step_up
     }
 
     fn now(&self) -> Timestamp {

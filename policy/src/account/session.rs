@@ -1,18 +1,18 @@
-//! Signing in and out, and what a session is good for.
+//! A session: how it begins, what it is good for, how it goes on under a new token, how it ends.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-use event::{Operation, Permit, Subject, Timestamp, UserName};
+use event::{AuthStrength, Authentication, Subject, Timestamp, UserName};
 use keys::Secret;
-use serde::Serialize;
 use serde_json::json;
 use store::Tx;
 use store::sqlx::any::AnyRow;
 use store::sqlx::{self, Row};
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::{Accounts, account_name, record, storing};
+use super::second_factor::enrolled;
+use super::{Accounts, Visitor, record, storing};
 use crate::AccountError;
 
 /// Longest token that is looked at.
@@ -33,6 +33,14 @@ pub struct Session {
     pub started: Timestamp,
     /// When it ends at the latest.
     pub ends: Timestamp,
+    /// What was shown for it, and when.
+    pub authentication: Authentication,
+    /// Whether the account has a second factor in force.
+    pub second_factor: bool,
+    /// Whether the role must show a second factor and this session has not: it opens nothing but the way to one.
+    pub second_factor_due: bool,
+    /// Whether the sign-on provider began it.
+    pub federated: bool,
     digest: String,
 }
 
@@ -45,17 +53,23 @@ pub struct SignedIn {
     pub session: Session,
 }
 
-/// One session of an account, as its owner sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct SessionInfo {
-    /// The address that signed in.
-    pub address: String,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it was last used, to the minute.
-    pub seen: Timestamp,
-    /// Whether it is the one that asks.
-    pub current: bool,
+/// A session to begin.
+pub(super) struct Beginning<'b> {
+    name: &'b UserName,
+    authentication: Authentication,
+    visitor: &'b Visitor,
+    /// The sign-on provider's name of the session; `None` where it began here.
+    provider_session: Option<&'b str>,
+}
+
+impl<'b> Beginning<'b> {
+    pub(super) fn new(name: &'b UserName, authentication: Authentication, visitor: &'b Visitor) -> Self {
+        Self { name, authentication, visitor, provider_session: None }
+    }
+
+    pub(super) fn federated(self, provider_session: &'b str) -> Self {
+        Self { provider_session: Some(provider_session), ..self }
+    }
 }
 
 impl Session {
@@ -63,43 +77,13 @@ impl Session {
     pub fn csrf_matches(&self, sent: &str) -> bool {
         keys::token::equal(&self.csrf, sent)
     }
+
+    pub(super) fn digest(&self) -> &str {
+        &self.digest
+    }
 }
 
 impl Accounts {
-    /// Signs in with name and password.
-    ///
-    /// # Errors
-    /// [`AccountError::Refused`] whatever was wrong, in the same time whether or not the account exists;
-    /// [`AccountError::Locked`] after too many attempts.
-    pub async fn sign_in(
-        &self,
-        name: &str,
-        password: Secret<String>,
-        address: IpAddr,
-    ) -> Result<SignedIn, AccountError> {
-        let known_as = account_name(name);
-        let counted = known_as.as_ref().map_or(name, UserName::as_str);
-        self.throttle.begin(counted, address, self.now()).inspect_err(|_| sign_in_counter("locked"))?;
-        let stored = match &known_as {
-            Ok(name) => record::find(self.store.pool(), name).await?,
-            Err(_) => None,
-        };
-        let usable = stored.as_ref().filter(|stored| !stored.account.disabled && stored.account.has_password);
-        let right = self.passwords.verify(password, usable.map(|stored| stored.password.clone())).await?;
-        let Some(stored) = usable.filter(|_| right) else {
-            // The name is recorded when there is such an account: what else is typed there may be a password.
-            let object = stored.as_ref().map_or("unknown", |stored| stored.account.name.as_str());
-            sign_in_counter("refused");
-            let detail = json!({ "address": address.to_string() });
-            self.journal.append(object, "sign_in_refused", object, detail).await.map_err(AccountError::Ledger)?;
-            return Err(AccountError::Refused);
-        };
-        let signed_in = self.begin_session(&stored.account.name, Some(&stored.password), address, "password").await?;
-        self.throttle.succeed(counted, address);
-        sign_in_counter("accepted");
-        Ok(signed_in)
-    }
-
     /// The session of a cookie's token; keeps it alive.
     ///
     /// # Errors
@@ -110,8 +94,10 @@ impl Accounts {
         }
         let digest = keys::token::digest(token);
         let statement = "SELECT a.name, a.role, a.agency, a.password, a.disabled, a.created_ns, a.updated_ns, \
-                         a.password_changed_ns, s.started_ns, s.seen_ns, s.ends_ns \
-                         FROM account_session s JOIN account a ON a.name = s.account WHERE s.digest = $1";
+                         a.password_changed_ns, s.started_ns, s.seen_ns, s.ends_ns, s.strength, s.authenticated_ns, \
+                         s.second_factor_ns, s.provider_session, COALESCE(f.confirmed, 0) AS second_factor \
+                         FROM account_session s JOIN account a ON a.name = s.account \
+                         LEFT JOIN account_totp f ON f.account = s.account WHERE s.digest = $1";
         let row = sqlx::query(statement).bind(&digest).fetch_optional(self.store.pool()).await.map_err(storing)?;
         let row = row.ok_or(AccountError::NotSignedIn)?;
         let account = record::read(&row)?.account;
@@ -124,7 +110,25 @@ impl Accounts {
         if now.since(seen) >= SEEN_EVERY {
             self.touch(&digest, now).await;
         }
-        Ok(Session { subject: account.subject(), csrf: csrf(token), started, ends, digest })
+        let authentication = authentication(&row)?;
+        let second_factor = row.try_get::<i64, _>("second_factor").map_err(storing)? != 0;
+        let subject = account.subject();
+        Ok(Session {
+            second_factor_due: self.second_factor_due(&subject, authentication),
+            subject,
+            csrf: csrf(token),
+            started,
+            ends,
+            authentication,
+            second_factor,
+            federated: !row.try_get::<String, _>("provider_session").map_err(storing)?.is_empty(),
+            digest,
+        })
+    }
+
+    /// The provider's word about two factors counts as ours.
+    fn second_factor_due(&self, subject: &Subject, shown: Authentication) -> bool {
+        self.settings.second_factor_roles.contains(&subject.role) && shown.strength != AuthStrength::TwoFactor
     }
 
     /// Ends one session.
@@ -137,52 +141,6 @@ impl Accounts {
         statement.execute(&mut *tx).await.map_err(storing)?;
         let name = session.subject.name.as_str();
         self.commit(tx, name, "sign_out", name, json!({})).await
-    }
-
-    /// Ends every session of the one who asks; gives their number.
-    ///
-    /// # Errors
-    /// When the store or the journal fails; the sessions then last.
-    pub async fn sign_out_everywhere(&self, session: &Session) -> Result<u64, AccountError> {
-        let mut tx = self.store.begin().await.map_err(storing)?;
-        let name = &session.subject.name;
-        let ended = end_sessions(&mut tx, name).await?;
-        self.commit(tx, name.as_str(), "sign_out_everywhere", name.as_str(), json!({ "sessions": ended })).await?;
-        Ok(ended)
-    }
-
-    /// Ends every session of somebody else; gives their number.
-    ///
-    /// # Errors
-    /// [`AccountError::NotPermitted`], or when the store or the journal fails.
-    pub async fn end_sessions(&self, permit: &Permit, name: &str) -> Result<u64, AccountError> {
-        self.check(permit, Operation::Manage)?;
-        let name = account_name(name)?;
-        let mut tx = self.store.begin().await.map_err(storing)?;
-        let ended = end_sessions(&mut tx, &name).await?;
-        let actor = permit.subject().name.as_str();
-        self.commit(tx, actor, "sessions_ended", name.as_str(), json!({ "sessions": ended })).await?;
-        Ok(ended)
-    }
-
-    /// The sessions of the one who asks, newest first.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn sessions(&self, session: &Session) -> Result<Vec<SessionInfo>, AccountError> {
-        let statement = "SELECT digest, address, started_ns, seen_ns FROM account_session \
-                         WHERE account = $1 ORDER BY started_ns DESC, digest";
-        let name = session.subject.name.as_str();
-        let rows = sqlx::query(statement).bind(name).fetch_all(self.store.pool()).await.map_err(storing)?;
-        let info = |row: &AnyRow| {
-            Ok(SessionInfo {
-                address: row.try_get("address").map_err(storing)?,
-                started: time(row, "started_ns")?,
-                seen: time(row, "seen_ns")?,
-                current: row.try_get::<String, _>("digest").map_err(storing)? == session.digest,
-            })
-        };
-        rows.iter().map(info).collect()
     }
 
     /// The addresses from which somebody is signed in now, each with the end of its last session: they are never
@@ -205,32 +163,15 @@ impl Accounts {
         Ok(addresses)
     }
 
-    /// Starts a session. With `password` it starts only while that is still the account's stored hash, so that a
-    /// password changed or an account disabled in the meantime wins.
-    pub(super) async fn begin_session(
-        &self,
-        name: &UserName,
-        password: Option<&str>,
-        address: IpAddr,
-        way: &'static str,
-    ) -> Result<SignedIn, AccountError> {
-        let mut tx = self.store.begin().await.map_err(storing)?;
-        let signed_in = self.begin_session_in(&mut tx, name, password, address).await?;
-        let detail = json!({ "address": address.to_string(), "with": way });
-        self.commit(tx, name.as_str(), "sign_in", name.as_str(), detail).await?;
-        info!(user = %name, %address, way, "signed in");
-        Ok(signed_in)
-    }
-
+    /// Starts a session under a fresh token; whatever the browser held before is worth nothing.
     pub(super) async fn begin_session_in(
         &self,
         tx: &mut Tx,
-        name: &UserName,
-        password: Option<&str>,
-        address: IpAddr,
+        beginning: Beginning<'_>,
     ) -> Result<SignedIn, AccountError> {
+        let Beginning { name, authentication, visitor, provider_session } = beginning;
         let stored = record::find(&mut **tx, name).await?.ok_or(AccountError::Refused)?;
-        if stored.account.disabled || password.is_some_and(|verified| verified != stored.password) {
+        if stored.account.disabled {
             return Err(AccountError::Refused);
         }
         self.sweep(tx).await?;
@@ -238,13 +179,53 @@ impl Accounts {
         let token = keys::token::random("mss_");
         let (now, digest) = (self.now(), keys::token::digest(token.expose()));
         let ends = now.plus(self.settings.session_life);
-        let statement = "INSERT INTO account_session (digest, account, address, started_ns, seen_ns, ends_ns) \
-                         VALUES ($1, $2, $3, $4, $5, $6)";
-        let insert = sqlx::query(statement).bind(&digest).bind(name.as_str()).bind(address.to_canonical().to_string());
-        let insert = insert.bind(now.nanos()).bind(now.nanos()).bind(ends.nanos());
+        let statement = "INSERT INTO account_session (digest, account, address, started_ns, seen_ns, ends_ns, user_agent, \
+                         strength, authenticated_ns, second_factor_ns, provider_session) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+        let insert = sqlx::query(statement).bind(&digest).bind(name.as_str()).bind(visitor.address.to_string());
+        let insert = insert.bind(now.nanos()).bind(now.nanos()).bind(ends.nanos()).bind(&visitor.user_agent);
+        let insert = insert.bind(authentication.strength.as_str()).bind(authentication.authenticated_at.nanos());
+        let insert = insert.bind(authentication.second_factor_at.map_or(0, Timestamp::nanos));
+        let insert = insert.bind(provider_session.unwrap_or_default());
         insert.execute(&mut **tx).await.map_err(storing)?;
+        let second_factor = enrolled(tx, name).await?;
+        let subject = stored.account.subject();
+        let session = Session {
+            second_factor_due: self.second_factor_due(&subject, authentication),
+            subject,
+            csrf: csrf(token.expose()),
+            started: now,
+            ends,
+            authentication,
+            second_factor,
+            federated: provider_session.is_some(),
+            digest,
+        };
+        Ok(SignedIn { token, session })
+    }
+
+    /// The same session under a new token, with what was just shown; the old token is worth nothing. It ends when it
+    /// would have ended.
+    pub(super) async fn rotate(
+        &self,
+        tx: &mut Tx,
+        session: &Session,
+        shown: Authentication,
+    ) -> Result<SignedIn, AccountError> {
+        let token = keys::token::random("mss_");
+        let (now, digest) = (self.now(), keys::token::digest(token.expose()));
+        let statement = "UPDATE account_session SET digest = $1, seen_ns = $2, strength = $3, authenticated_ns = $4, \
+                         second_factor_ns = $5 WHERE digest = $6 AND ends_ns > $7";
+        let update = sqlx::query(statement).bind(&digest).bind(now.nanos()).bind(shown.strength.as_str());
+        let update = update.bind(shown.authenticated_at.nanos());
+        let update = update.bind(shown.second_factor_at.map_or(0, Timestamp::nanos));
+        let update = update.bind(&session.digest).bind(now.nanos());
+        if update.execute(&mut **tx).await.map_err(storing)?.rows_affected() == 0 {
+            return Err(AccountError::NotSignedIn);
+        }
         let csrf = csrf(token.expose());
-        let session = Session { subject: stored.account.subject(), csrf, started: now, ends, digest };
+        let second_factor_due = self.second_factor_due(&session.subject, shown);
+        let session = Session { csrf, authentication: shown, second_factor_due, digest, ..session.clone() };
         Ok(SignedIn { token, session })
     }
 
@@ -254,8 +235,13 @@ impl Accounts {
         let idle = now.minus(self.settings.session_idle);
         let sessions = sqlx::query("DELETE FROM account_session WHERE ends_ns <= $1 OR seen_ns < $2");
         sessions.bind(now.nanos()).bind(idle.nanos()).execute(&mut **tx).await.map_err(storing)?;
-        let codes = sqlx::query("DELETE FROM account_code WHERE ends_ns <= $1").bind(now.nanos());
-        codes.execute(&mut **tx).await.map_err(storing)?;
+        for statement in [
+            "DELETE FROM account_code WHERE ends_ns <= $1",
+            "DELETE FROM account_challenge WHERE ends_ns <= $1",
+            "DELETE FROM account_federated_flow WHERE ends_ns <= $1",
+        ] {
+            sqlx::query(statement).bind(now.nanos()).execute(&mut **tx).await.map_err(storing)?;
+        }
         Ok(())
     }
 
@@ -284,8 +270,10 @@ impl Accounts {
     }
 }
 
-/// Ends every session of an account.
+/// Ends every session of an account, and sign-ins that are half done.
 pub(super) async fn end_sessions(tx: &mut Tx, name: &UserName) -> Result<u64, AccountError> {
+    let challenges = sqlx::query("DELETE FROM account_challenge WHERE account = $1").bind(name.as_str());
+    challenges.execute(&mut **tx).await.map_err(storing)?;
     let statement = sqlx::query("DELETE FROM account_session WHERE account = $1").bind(name.as_str());
     Ok(statement.execute(&mut **tx).await.map_err(storing)?.rows_affected())
 }
@@ -295,10 +283,17 @@ fn csrf(token: &str) -> String {
     keys::token::digest(&format!("csrf:{token}"))
 }
 
-fn time(row: &AnyRow, column: &str) -> Result<Timestamp, AccountError> {
-    row.try_get::<i64, _>(column).map(Timestamp::from_nanos).map_err(storing)
+/// What a row says was shown. What this version does not know counts for little.
+fn authentication(row: &AnyRow) -> Result<Authentication, AccountError> {
+    let strength = row.try_get::<String, _>("strength").map_err(storing)?;
+    let second_factor = time(row, "second_factor_ns")?;
+    Ok(Authentication {
+        strength: AuthStrength::parse(&strength).unwrap_or(AuthStrength::Token),
+        authenticated_at: time(row, "authenticated_ns")?,
+        second_factor_at: Some(second_factor).filter(|time| time.nanos() != 0),
+    })
 }
 
-fn sign_in_counter(outcome: &'static str) {
-    metrics::counter!("metrosoc_sign_ins_total", "outcome" => outcome).increment(1);
+pub(super) fn time(row: &AnyRow, column: &str) -> Result<Timestamp, AccountError> {
+    row.try_get::<i64, _>(column).map(Timestamp::from_nanos).map_err(storing)
 }

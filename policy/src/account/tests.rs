@@ -1,23 +1,27 @@
 //! Accounts on both databases, with a clock that is turned by hand and a journal that can fail.
 
 mod codes;
+mod federation;
+mod second_factors;
 mod sessions;
 mod throttling;
 mod users;
 
 use std::net::IpAddr;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use event::{AgencyId, Grant, ManualClock, NoMasks, Role, Scope, Subject};
-use keys::Secret;
+use keys::{KeySource, Keyring, Secret};
 use store::testing::TestStore;
 
 use super::*;
 
 /// As cheap as a hash can be: what is tested is who asks for one, and when.
 #[derive(Debug, Default)]
-struct Cheap;
+struct Cheap {
+    verified: AtomicU64,
+}
 
 impl Hasher for Cheap {
     fn hash(&self, password: &Secret<String>) -> Result<String, AccountError> {
@@ -25,6 +29,7 @@ impl Hasher for Cheap {
     }
 
     fn verify(&self, password: &Secret<String>, stored: &str) -> bool {
+        self.verified.fetch_add(1, Ordering::Relaxed);
         keys::token::digest(password.expose()) == stored
     }
 }
@@ -62,6 +67,8 @@ struct House {
     accounts: Accounts,
     notes: Arc<Notes>,
     clock: Arc<ManualClock>,
+    hasher: Arc<Cheap>,
+    sealer: Sealer,
     store: TestStore,
 }
 
@@ -76,16 +83,30 @@ fn here() -> IpAddr {
     HERE.parse().unwrap()
 }
 
+fn sealer() -> Sealer {
+    let folder = tempfile::tempdir().unwrap();
+    let source = KeySource::File(folder.path().join("test.key"));
+    Keyring::open(&source, &folder.path().join("data")).unwrap().sealer("second factors").unwrap()
+}
+
 /// One house a database.
 async fn houses() -> Vec<House> {
     let mut houses = Vec::new();
     for store in store::testing::stores().await.unwrap() {
         let notes = Arc::new(Notes::default());
         let clock = Arc::new(ManualClock::at(Timestamp::from_secs(1_800_000_000)));
-        let settings = AccountSettings { hasher: Arc::new(Cheap), sessions_max: 3, ..AccountSettings::default() };
+        let hasher = Arc::new(Cheap::default());
+        let settings = AccountSettings {
+            hasher: Arc::clone(&hasher) as Arc<dyn Hasher>,
+            sessions_max: 3,
+            second_factor_roles: vec![Role::Dpo],
+            ..AccountSettings::default()
+        };
         let journal = Arc::clone(&notes) as Arc<dyn Journal>;
-        let accounts = Accounts::open(store.store().clone(), journal, Arc::clone(&clock) as Arc<dyn Clock>, settings);
-        houses.push(House { accounts: accounts.await.unwrap(), notes, clock, store });
+        let clock_of_accounts = Arc::clone(&clock) as Arc<dyn Clock>;
+        let sealer = sealer();
+        let accounts = Accounts::open(store.store().clone(), journal, clock_of_accounts, settings, sealer.clone());
+        houses.push(House { accounts: accounts.await.unwrap(), notes, clock, hasher, sealer, store });
     }
     houses
 }
@@ -125,6 +146,7 @@ impl House {
     }
 
     async fn sign_in(&self, name: &str) -> Result<SignedIn, AccountError> {
-        self.accounts.sign_in(name, secret(GOOD), here()).await
+        let entry = self.accounts.sign_in(name, secret(GOOD), here()).await?;
+        Ok(entry.signed_in().expect("an account without a second factor"))
     }
 }

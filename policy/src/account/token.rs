@@ -1,6 +1,6 @@
 //! API tokens: for programs, and for people at the command line. Shown once, stored as a digest.
 
-use event::{Operation, Permit, Subject, Timestamp, UserName};
+use event::{Operation, Permit, Role, Subject, Timestamp, UserName};
 use keys::Secret;
 use serde::Serialize;
 use serde_json::json;
@@ -112,6 +112,16 @@ impl Accounts {
             self.note_use(&digest, now).await;
         }
         Ok(account.subject())
+    }
+
+    /// The account of a program that showed its certificate.
+    ///
+    /// # Errors
+    /// [`AccountError::NotSignedIn`] when there is no such account, it is disabled, or it is a person's.
+    pub async fn machine(&self, name: &UserName) -> Result<Subject, AccountError> {
+        let stored = record::find(self.store.pool(), name).await?;
+        let usable = stored.filter(|stored| !stored.account.disabled && stored.account.role == Role::Machine);
+        usable.map(|stored| stored.account.subject()).ok_or(AccountError::NotSignedIn)
     }
 
     /// The tokens, of one account or of all, newest first.

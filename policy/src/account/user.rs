@@ -1,16 +1,14 @@
 //! Making and changing accounts.
 
-use std::net::IpAddr;
-
-use event::{AgencyId, Operation, Permit, Role, UserName};
+use event::{AgencyId, Authentication, Operation, Permit, Role, UserName};
 use keys::Secret;
 use serde_json::json;
 use store::Tx;
 use store::sqlx;
 use tracing::info;
 
-use super::session::end_sessions;
-use super::{Account, Accounts, Session, SignedIn, account_name, password, record, storing};
+use super::session::{Beginning, end_sessions};
+use super::{Account, Accounts, Session, SignedIn, Visitor, account_name, password, record, storing};
 use crate::AccountError;
 
 /// An account to be made.
@@ -93,10 +91,18 @@ impl Accounts {
     /// # Errors
     /// When the store fails.
     pub async fn assignable(&self) -> Result<Vec<UserName>, AccountError> {
-        let works = |role: Role| matches!(role, Role::AnalystTier1 | Role::AnalystTier2 | Role::SocLead | Role::Admin);
+        let works = |role: Role| matches!(role, Role::AnalystTier1 | Role::AnalystTier2 | Role::SocLead);
         let accounts = self.every().await?;
         let working = accounts.into_iter().filter(|account| !account.disabled && works(account.role));
         Ok(working.map(|account| account.name).collect())
+    }
+
+    /// Every account, for the platform's own upkeep: nothing of it is shown to anybody.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn everyone(&self) -> Result<Vec<Account>, AccountError> {
+        self.every().await
     }
 
     async fn every(&self) -> Result<Vec<Account>, AccountError> {
@@ -168,8 +174,10 @@ impl Accounts {
         session: &Session,
         old: Secret<String>,
         new: Secret<String>,
-        address: IpAddr,
+        visitor: impl Into<Visitor>,
     ) -> Result<SignedIn, AccountError> {
+        let visitor = visitor.into();
+        let address = visitor.address;
         let name = &session.subject.name;
         password::check(name.as_str(), &new)?;
         self.throttle.begin(name.as_str(), address, self.now())?;
@@ -185,7 +193,9 @@ impl Accounts {
             return Err(AccountError::Refused);
         }
         self.replace_password(&mut tx, name, &hash).await?;
-        let signed_in = self.begin_session_in(&mut tx, name, None, address).await?;
+        // As strong as before: the second factor of the old session was this person's.
+        let proven = Authentication { authenticated_at: self.now(), ..session.authentication };
+        let signed_in = self.begin_session_in(&mut tx, Beginning::new(name, proven, &visitor)).await?;
         let detail = json!({ "address": address.to_string() });
         self.commit(tx, name.as_str(), "password_changed", name.as_str(), detail).await?;
         self.throttle.succeed(name.as_str(), address);
@@ -224,7 +234,7 @@ async fn another_administrator(tx: &mut Tx, account: &Account) -> Result<(), Acc
     Ok(())
 }
 
-fn check_role(role: Role, agency: Option<&AgencyId>) -> Result<(), AccountError> {
+pub(super) fn check_role(role: Role, agency: Option<&AgencyId>) -> Result<(), AccountError> {
     if role == Role::AgencyOfficer && agency.is_none() {
         return Err(AccountError::AgencyNeeded { role });
     }

@@ -1,21 +1,27 @@
-//! The engine that decides: Casbin's own enforcer behind a small trait, so that a compiled table can take its place.
+//! The engine that decides: Casbin's own enforcer behind a small trait, so that compiled tables can stand before it.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use casbin::function_map::{OperatorFunction, dynamic_to_str};
 use casbin::{
     CoreApi, DefaultEffector, DefaultModel, EffectKind, Effector, EffectorStream, Enforcer, MemoryAdapter, Model,
 };
 use futures::FutureExt;
 
-use super::line::Line;
+use super::line::{Line, LineKind};
+use super::question::{Question, Verdict};
+use super::strength::{Strength, strong};
+use super::window::{Minute, during};
 use crate::PolicyError;
 
 /// The columns of a request, in the order of `model.conf`.
-const REQUEST: [&str; 5] = ["r_sub", "r_dom", "r_obj", "r_act", "r_purpose"];
+const REQUEST: [&str; 11] =
+    ["r_sub", "r_dom", "r_own", "r_obj", "r_class", "r_act", "r_purpose", "r_basis", "r_time", "r_auth", "r_grant"];
 /// The columns of a policy line.
-const POLICY: [&str; 6] = ["p_sub", "p_dom", "p_obj", "p_act", "p_purpose", "p_eft"];
+const POLICY: [&str; 11] =
+    ["p_sub", "p_dom", "p_obj", "p_act", "p_purpose", "p_class", "p_basis", "p_time", "p_auth", "p_grant", "p_eft"];
 /// Nothing is allowed unless a line says so, and a denying line overrides. The engine panics on effects that it does
 /// not know and allows by default with one that it does, so no other is taken.
 const EFFECT: &str = "some(where (p_eft == allow)) && !some(where (p_eft == deny))";
@@ -26,37 +32,13 @@ const SIGNS_MAX: usize = 256;
 /// Most bytes of a model, comments not counted.
 const BYTES_MAX: usize = 4096;
 
-/// One question to the engine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Question<'q> {
-    /// A role, or `operator`.
-    pub who: &'q str,
-    /// `all` or `own_agency`.
-    pub scope: &'q str,
-    /// What.
-    pub object: &'q str,
-    /// Which operation.
-    pub operation: &'q str,
-    /// What for; empty when nothing was stated.
-    pub purpose: &'q str,
-}
-
-/// What the engine said, and the places (in the list of lines) that made it say so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whether it is allowed.
-    pub allowed: bool,
-    /// Indices into the list of lines, the ones that matched.
-    pub lines: Vec<usize>,
-}
-
 /// Decides. An error is a denial for whoever asks.
 pub trait Decider: Send + Sync + fmt::Debug {
     /// Answers one question.
     ///
     /// # Errors
     /// [`PolicyError::Engine`] when the engine fails or what it says makes no sense.
-    fn decide(&self, question: Question<'_>) -> Result<Verdict, PolicyError>;
+    fn decide(&self, question: &Question<'_>) -> Result<Verdict, PolicyError>;
 }
 
 /// Casbin's enforcer over the checked lines.
@@ -86,29 +68,47 @@ impl CasbinDecider {
         let mut model = now(DefaultModel::from_str(text))?;
         check_shape(&model)?;
         for line in lines {
-            let section = if line.inherits { "g" } else { "p" };
-            if !model.add_policy(section, section, line.columns.clone()) {
+            let (section, name) = match line.kind {
+                LineKind::Permission => ("p", "p"),
+                LineKind::Role => ("g", "g"),
+                LineKind::Agency => ("g", "g2"),
+            };
+            if !model.add_policy(section, name, line.columns()) {
                 let reason = "the engine did not take it".to_owned();
                 return Err(PolicyError::Line { line: line.number, reason });
             }
         }
         let mut enforcer = now(Enforcer::new_raw(model, MemoryAdapter::default()))?;
+        // The engine keeps the links of `g` and of `g2` in one graph: agencies carry a prefix that no role has.
         enforcer.build_role_links().map_err(engine)?;
+        enforcer.add_function(
+            "during",
+            OperatorFunction::Arg2(|time, window| during(&dynamic_to_str(&time), &dynamic_to_str(&window)).into()),
+        );
+        enforcer.add_function(
+            "strong",
+            OperatorFunction::Arg2(|have, need| strong(&dynamic_to_str(&have), &dynamic_to_str(&need)).into()),
+        );
         enforcer.set_effector(Box::new(Recorder));
-        let places = lines.iter().enumerate().filter(|(_, line)| !line.inherits).map(|(at, _)| at).collect();
+        let permission = |(_, line): &(usize, &Line)| line.kind == LineKind::Permission;
+        let places = lines.iter().enumerate().filter(permission).map(|(at, _)| at).collect();
         let decider = Self { enforcer, places };
         // One decision now, so that a matcher which cannot be evaluated is refused here and not at the first request.
-        decider.ask(Question { who: "auditor", scope: "all", object: "audit", operation: "read", purpose: "" })?;
+        decider.ask(&trial())?;
         Ok(decider)
     }
 
-    fn ask(&self, question: Question<'_>) -> Result<Verdict, PolicyError> {
+    fn ask(&self, question: &Question<'_>) -> Result<Verdict, PolicyError> {
         if !self.enforcer.is_enabled() {
             return Err(PolicyError::Engine { reason: "the engine is disabled".to_owned() });
         }
-        let Question { who, scope, object, operation, purpose } = question;
+        let Question { who, scope, own, object, class, operation, purpose, basis, time, strength, grant } = *question;
+        let own = if own { "yes" } else { "no" };
+        let time = time.number().to_string();
+        let auth = strength.as_str();
         MATCHED.with_borrow_mut(Vec::clear);
-        let allowed = self.enforcer.enforce((who, scope, object, operation, purpose)).map_err(engine)?;
+        let request = (who, scope, own, object, class, operation, purpose, basis, time, auth, grant);
+        let allowed = self.enforcer.enforce(request).map_err(engine)?;
         let matched = MATCHED.take();
         let lines: Vec<usize> = matched.iter().filter_map(|&at| self.places.get(at).copied()).collect();
         if allowed && lines.is_empty() {
@@ -118,8 +118,24 @@ impl CasbinDecider {
     }
 }
 
+fn trial() -> Question<'static> {
+    Question {
+        who: "auditor",
+        scope: "all",
+        own: false,
+        object: "audit",
+        class: "",
+        operation: "read",
+        purpose: "",
+        basis: "",
+        time: Minute::new(0),
+        strength: Strength::Unknown,
+        grant: "",
+    }
+}
+
 impl Decider for CasbinDecider {
-    fn decide(&self, question: Question<'_>) -> Result<Verdict, PolicyError> {
+    fn decide(&self, question: &Question<'_>) -> Result<Verdict, PolicyError> {
         guarded(|| self.ask(question))
     }
 }
@@ -161,28 +177,36 @@ impl EffectorStream for Recording {
 fn check_shape(model: &DefaultModel) -> Result<(), PolicyError> {
     let fault = |reason: String| Err(PolicyError::Model { reason });
     let sections = model.get_model();
-    let assertion = |section: &str| sections.get(section).and_then(|asts| asts.get(section));
-    let tokens = |section: &str| assertion(section).map(|found| found.tokens.clone()).unwrap_or_default();
+    let assertion = |section: &str, name: &str| sections.get(section).and_then(|asts| asts.get(name));
+    let tokens = |section: &str| assertion(section, section).map(|found| found.tokens.clone()).unwrap_or_default();
     if tokens("r") != REQUEST {
-        return fault("request_definition must be `r = sub, dom, obj, act, purpose`".to_owned());
+        return fault(format!("request_definition must be `r = {}`", plain(&REQUEST)));
     }
     if tokens("p") != POLICY {
-        return fault("policy_definition must be `p = sub, dom, obj, act, purpose, eft`".to_owned());
+        return fault(format!("policy_definition must be `p = {}`", plain(&POLICY)));
     }
-    if assertion("e").is_none_or(|found| found.value != EFFECT) {
+    if assertion("e", "e").is_none_or(|found| found.value != EFFECT) {
         return fault(format!("policy_effect must be `{}`", EFFECT.replace("p_eft", "p.eft")));
     }
-    if assertion("m").is_none() {
+    if assertion("m", "m").is_none() {
         return fault("there is no matcher".to_owned());
     }
-    if assertion("g").is_none_or(|found| found.value.replace(' ', "") != "_,_") {
-        return fault("role_definition must be `g = _, _`".to_owned());
+    for name in ["g", "g2"] {
+        if assertion("g", name).is_none_or(|found| found.value.replace(' ', "") != "_,_") {
+            return fault("role_definition must be `g = _, _` and `g2 = _, _`".to_owned());
+        }
     }
-    let doubled = |section: &str| sections.get(section).is_some_and(|asts| asts.len() > 1);
-    if ["r", "p", "g", "e", "m"].into_iter().any(doubled) {
+    let more = |section: &str, most: usize| sections.get(section).is_some_and(|asts| asts.len() > most);
+    if ["r", "p", "e", "m"].into_iter().any(|section| more(section, 1)) || more("g", 2) {
         return fault("a second definition (`r2`, `m2` …) would be ignored; remove it".to_owned());
     }
     Ok(())
+}
+
+/// Columns as `model.conf` writes them.
+fn plain(columns: &[&str]) -> String {
+    let names: Vec<&str> = columns.iter().map(|column| column.get(2..).unwrap_or(column)).collect();
+    names.join(", ")
 }
 
 /// The engine parses and evaluates recursively; what could exhaust the stack is not given to it.

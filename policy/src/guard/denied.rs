@@ -20,6 +20,18 @@ pub enum Reason {
     PurposeNotAllowed,
     /// It is allowed over the own agency only, and the account has none.
     AgencyMissing,
+    /// It needs a legal basis.
+    BasisMissing,
+    /// It must be known more surely who asks.
+    StrengthMissing,
+    /// It needs a grant that is in force.
+    GrantMissing,
+    /// It is allowed at other times.
+    TimeNotAllowed,
+    /// It is allowed under several conditions, of which more than one is missing.
+    ConditionsMissing,
+    /// What the role asks of a person (training, appointment, confidentiality) has ended.
+    PersonnelMissing,
     /// The subject cannot be a subject: a reserved name with a role that does not go with it.
     SubjectInvalid,
     /// There is no policy in force.
@@ -40,6 +52,12 @@ impl Reason {
             Self::PurposeUnknown => "purpose_unknown",
             Self::PurposeNotAllowed => "purpose_not_allowed",
             Self::AgencyMissing => "agency_missing",
+            Self::BasisMissing => "basis_missing",
+            Self::StrengthMissing => "strength_missing",
+            Self::GrantMissing => "grant_missing",
+            Self::TimeNotAllowed => "time_not_allowed",
+            Self::ConditionsMissing => "conditions_missing",
+            Self::PersonnelMissing => "personnel_missing",
             Self::SubjectInvalid => "subject_invalid",
             Self::PolicyMissing => "policy_missing",
             Self::PolicyStale => "policy_stale",
@@ -56,6 +74,12 @@ impl Reason {
             Self::PurposeUnknown => "the purpose is not known",
             Self::PurposeNotAllowed => "this may not be done for the purpose stated",
             Self::AgencyMissing => "this covers the own agency only, and the account has none",
+            Self::BasisMissing => "a legal basis must be stated",
+            Self::StrengthMissing => "a stronger sign-in is needed",
+            Self::GrantMissing => "a grant that is in force is needed",
+            Self::TimeNotAllowed => "this is not allowed at this time",
+            Self::ConditionsMissing => "several conditions are missing",
+            Self::PersonnelMissing => "what the role asks of a person has ended",
             Self::SubjectInvalid => "the name and the role of the account do not go together",
             Self::PolicyMissing => "no policy is in force, so everything is denied",
             Self::PolicyStale => "the policy has not been confirmed for too long, so everything is denied",

@@ -3,36 +3,59 @@
 //! Every permit of the program comes from here. The guard asks the engine with the role, never with the name; what
 //! the engine does not allow, cannot answer or has no policy for is denied. A permit lives for one question: 60 s.
 
+mod circumstances;
 mod decider;
 mod denied;
+mod engine;
+mod granted;
 mod line;
+mod link;
 mod policy;
 mod purpose;
-mod remembered;
+mod question;
 mod source;
+mod strength;
 mod table;
+mod tables;
+mod tally;
 #[cfg(test)]
 mod tests;
+mod window;
+mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use event::{Clock, Grant, Masks, NoMasks, Object, Operation, Permit, Role, Scope, Subject, Timestamp, UserName};
+use event::{
+    AgencyId, Clock, Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Scope, Subject, Timestamp, UserName,
+};
 use serde::Serialize;
 use tracing::{debug, info, warn};
 
-pub use decider::{CasbinDecider, Decider, Question, Verdict};
+pub use circumstances::{AccessGrant, Circumstances};
+pub use decider::{CasbinDecider, Decider};
 pub use denied::{Denied, Reason};
-pub use line::{Line, OPERATOR};
-pub use purpose::{Purpose, Title};
-pub use remembered::Remembered;
+pub use engine::Engine;
+pub use granted::{Held, Holdings};
+pub use line::{Line, LineKind, Permission, parse as parse_lines};
+pub use purpose::{Basis, Purpose, Title};
+pub use question::{Question, Verdict};
 pub use source::{PolicySource, PolicyText};
+pub use strength::Strength;
+pub use tables::Tables;
+pub use tally::{Counted, Decided, Tally};
+pub use window::Minute;
+pub use words::{AGENCY_PREFIX, OPERATOR, Vocabulary};
 
 use crate::PolicyError;
-use crate::mask::MaskTable;
-use policy::{Allowed, Asker, Policy, deny};
+use crate::holiday::Calendar;
+use crate::mask::{Chosen, GrantMasks, MaskTable, Masking, RoleMasks};
+use crate::privacy::FieldTable;
+use crate::pseudonym::Retokenised;
+use policy::{Allowed, Asked, Asker, Policy, deny};
 
 /// How long a permit is good for: long enough for one slow question, too short to be kept.
 pub const PERMIT_LIFE: Duration = Duration::from_secs(60);
@@ -46,10 +69,23 @@ enum State {
 /// The guard. Cheap to clone; every clone follows a reload.
 #[derive(Debug, Clone)]
 pub struct Guard {
-    source: Arc<PolicySource>,
+    source: Arc<ArcSwap<PolicySource>>,
     clock: Arc<dyn Clock>,
     fresh_for: Option<Duration>,
     state: Arc<ArcSwap<State>>,
+    /// The latest time that was seen: a clock that goes back does not make a grant longer.
+    latest: Arc<AtomicI64>,
+    /// Who may not use the own role now, and why.
+    suspended: Arc<ArcSwap<BTreeMap<UserName, String>>>,
+    /// The grants of approved requests.
+    holdings: Arc<ArcSwap<Holdings>>,
+    /// The tokens of persons whose data is not processed further.
+    restricted: Arc<ArcSwap<BTreeSet<String>>>,
+    tally: Arc<Tally>,
+    /// Which days count as Sundays where lines name hours of the week.
+    calendar: Calendar,
+    /// What masks need beside the policy; without it, what needs a key or the scanner is not shown.
+    masking: Option<Arc<Masking>>,
 }
 
 /// Why the guard says what it says: the answer to "may this subject do that, and why".
@@ -63,8 +99,16 @@ pub struct Explanation {
     pub masks: String,
     /// Why it is denied.
     pub reason: Option<Reason>,
-    /// The policy lines that said so, or the condition that was missing.
+    /// What is missing, for people; `None` when it is allowed.
+    pub missing: Option<&'static str>,
+    /// The policy lines that said so, or that would with the condition that is missing.
     pub because: Vec<String>,
+    /// Classes of fields that lines hide beside the masks.
+    pub hidden_classes: Vec<&'static str>,
+    /// The legal basis that was counted; empty without one.
+    pub basis: String,
+    /// The grant that made it so.
+    pub grant: Option<String>,
     /// Which policy that was.
     pub policy_version: String,
 }
@@ -80,10 +124,31 @@ impl Guard {
         Ok(guard)
     }
 
+    /// Checks a policy as it would be taken, without taking it, and gives its version.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the file and line.
+    pub fn check(text: &PolicyText) -> Result<String, PolicyError> {
+        let text = PolicySource::Text(text.clone()).read()?;
+        Ok(Policy::read(&text)?.version)
+    }
+
     /// A guard that denies everything until [`Guard::reload`] succeeds.
     pub fn closed(source: PolicySource, clock: Arc<dyn Clock>, reason: &str) -> Self {
         let state = State::Closed { reason: reason.to_owned() };
-        Self { source: Arc::new(source), clock, fresh_for: None, state: Arc::new(ArcSwap::from_pointee(state)) }
+        Self {
+            source: Arc::new(ArcSwap::from_pointee(source)),
+            clock,
+            fresh_for: None,
+            state: Arc::new(ArcSwap::from_pointee(state)),
+            latest: Arc::new(AtomicI64::new(i64::MIN)),
+            suspended: Arc::default(),
+            holdings: Arc::default(),
+            restricted: Arc::default(),
+            tally: Arc::default(),
+            calendar: Calendar::default(),
+            masking: None,
+        }
     }
 
     /// Denies everything once the policy was not confirmed by a reload for so long. For policies that come from
@@ -94,18 +159,118 @@ impl Guard {
         self
     }
 
+    /// Lets holidays count as Sundays, and weekends that make up as Fridays, where lines name hours of the week; without it
+    /// only the week counts.
+    #[must_use]
+    pub fn with_calendar(mut self, calendar: Calendar) -> Self {
+        self.calendar = calendar;
+        self
+    }
+
+    /// Gives the masks their key and the scanner of personal values.
+    #[must_use]
+    pub fn with_masking(mut self, masking: Arc<Masking>) -> Self {
+        self.masking = Some(masking);
+        self
+    }
+
     /// Reads the policy again and puts it in force at once, without a gap. Gives its version.
     ///
     /// # Errors
     /// [`PolicyError`]; the policy that was in force stays.
     pub fn reload(&self) -> Result<String, PolicyError> {
-        let policy = Policy::read(&self.source)
-            .inspect_err(|error| warn!(%error, "policy not taken, the one in force stays"))?;
+        let policy = self.source.load().read().and_then(|text| Policy::read(&text));
+        let policy = policy.inspect_err(|error| warn!(%error, "policy not taken, the one in force stays"))?;
+        Ok(self.put_in_force(policy))
+    }
+
+    /// Puts another policy in force at once, without a gap; a later reload reads it again. Gives its version.
+    ///
+    /// # Errors
+    /// [`PolicyError`]; the policy that was in force stays.
+    pub fn replace(&self, text: PolicyText) -> Result<String, PolicyError> {
+        let source = PolicySource::Text(text);
+        let policy = source.read().and_then(|text| Policy::read(&text));
+        let policy = policy.inspect_err(|error| warn!(%error, "policy not taken, the one in force stays"))?;
+        self.source.store(Arc::new(source));
+        Ok(self.put_in_force(policy))
+    }
+
+    /// Says that `version` is still the newest policy there is. Anything else than what is in force changes nothing.
+    pub fn confirm(&self, version: &str) {
+        let confirmed = self.clock.now();
+        // Never over a policy that came into force meanwhile.
+        self.state.rcu(|state| match &**state {
+            State::Open { policy, .. } if policy.version == version => {
+                Arc::new(State::Open { policy: Arc::clone(policy), confirmed })
+            }
+            _ => Arc::clone(state),
+        });
+    }
+
+    /// The four files of the policy in force.
+    ///
+    /// # Errors
+    /// [`PolicyError`] when they cannot be read any more.
+    pub fn text(&self) -> Result<PolicyText, PolicyError> {
+        self.source.load().read()
+    }
+
+    /// Replaces the list of those who may not use their role now, with the reason for each.
+    pub fn suspend(&self, suspended: BTreeMap<UserName, String>) {
+        self.suspended.store(Arc::new(suspended));
+    }
+
+    /// Replaces the grants of approved requests, at once and without a gap.
+    pub fn hold(&self, holdings: Holdings) {
+        self.holdings.store(Arc::new(holdings));
+    }
+
+    /// The grants of approved requests as they are now.
+    pub fn holdings(&self) -> Arc<Holdings> {
+        self.holdings.load_full()
+    }
+
+    /// The grant that somebody names, when it is one of his. Whether it is in force is for the decision to say.
+    ///
+    /// # Errors
+    /// [`Reason::GrantMissing`] when it is not his, was given to an agency that he does not speak for, or there is none.
+    pub fn granted(&self, subject: &Subject, id: &str) -> Result<AccessGrant, Denied> {
+        let holdings = self.holdings.load();
+        let his = |held: &&Held| held.people.contains(&subject.name) && held.agency == subject.agency;
+        let held = holdings.get(id).filter(his);
+        let shown: String = id.chars().take(48).collect();
+        held.map(|held| held.grant.clone())
+            .ok_or_else(|| deny(Reason::GrantMissing, vec![format!("`{}` holds no grant `{shown}`", subject.name)]))
+    }
+
+    /// The time by the clock that permits are made by.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The latest time that was seen, by a clock that never goes back.
+    pub fn latest(&self) -> Timestamp {
+        let now = self.clock.now();
+        now.max(Timestamp::from_nanos(self.latest.fetch_max(now.nanos(), Ordering::Relaxed)))
+    }
+
+    /// Tells of a time that was seen before this guard was made: grants that had ended by then do not begin again.
+    pub fn seen(&self, time: Timestamp) {
+        self.latest.fetch_max(time.nanos(), Ordering::Relaxed);
+    }
+
+    /// Counts of the decisions since they were last taken.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    fn put_in_force(&self, policy: Policy) -> String {
         let version = policy.version.clone();
         info!(version, lines = policy.lines.len(), "policy in force");
         let confirmed = self.clock.now();
         self.state.store(Arc::new(State::Open { policy: Arc::new(policy), confirmed }));
-        Ok(version)
+        version
     }
 
     /// Denies everything from now on until the next successful reload.
@@ -135,21 +300,70 @@ impl Guard {
         object: Object,
         purpose: &str,
     ) -> Result<Permit, Denied> {
-        let decision = self.decide(subject, operation, object, purpose);
+        self.permit_in(subject, operation, object, purpose, &Circumstances::default())
+    }
+
+    /// Decides as [`Guard::permit`], for who says more about the circumstances.
+    ///
+    /// # Errors
+    /// [`Denied`] with the reason and the lines.
+    pub fn permit_in(
+        &self,
+        subject: &Subject,
+        operation: Operation,
+        object: Object,
+        purpose: &str,
+        circumstances: &Circumstances,
+    ) -> Result<Permit, Denied> {
+        let decision = self.decide(subject, operation, object, purpose, circumstances);
         self.note(subject, operation, object, &decision);
-        let Allowed { scope, masks, because } = decision?;
+        self.tally.count(self.clock.now(), subject, operation, object, purpose, circumstances, decision.is_ok());
+        let Decision { allowed, not_after, fields, grant } = decision?;
+        let Allowed { scope, masks, hidden, because, .. } = allowed;
+        let filter = grant.as_ref().map(|grant| grant.filter.clone()).filter(|filter| !filter.is_empty());
+        let granted = grant.and_then(|grant| grant.fields);
         // The audit record is read whole or not at all: who did what is what it is for.
-        let masks = if object == Object::Audit { Arc::new(NoMasks) as Arc<dyn Masks> } else { masks };
-        Ok(Permit::issue(Grant {
-            subject: subject.clone(),
-            purpose: purpose.to_owned(),
-            operation,
-            object,
-            scope,
-            masks,
-            not_after: self.clock.now().plus(PERMIT_LIFE),
-            because,
-        }))
+        let masks: Arc<dyn Masks> = match (object, granted) {
+            (Object::Audit, _) => Arc::new(NoMasks),
+            (_, granted) => {
+                let masks = self.seen_by(masks, &Recipient::Subject(subject)).hiding(fields, hidden);
+                match granted {
+                    Some(granted) => Arc::new(GrantMasks::new(masks, granted)),
+                    None => Arc::new(masks),
+                }
+            }
+        };
+        let restricted = self.restricted_for(subject, object, purpose, circumstances);
+        let subject = subject.clone();
+        let purpose = purpose.to_owned();
+        let grant = Grant { subject, purpose, operation, object, scope, masks, not_after, because };
+        let permit = match filter {
+            Some(filter) => Permit::issue_part(grant, &filter),
+            None => Permit::issue(grant),
+        };
+        Ok(permit.withholding(restricted))
+    }
+
+    /// Says whose data is not processed further, by the tokens of the vault: permits for events do not reach theirs.
+    pub fn restrict(&self, tokens: BTreeSet<String>) {
+        self.restricted.store(Arc::new(tokens));
+    }
+
+    /// The tokens that are withheld from a subject: all that are restricted, unless the policy lets it see them all the same
+    /// (`subjects reveal`). The audit record, which holds no event of theirs, is read whole.
+    pub fn restricted_for(
+        &self,
+        subject: &Subject,
+        object: Object,
+        purpose: &str,
+        circumstances: &Circumstances,
+    ) -> Arc<BTreeSet<String>> {
+        let restricted = self.restricted.load_full();
+        let concerned = !restricted.is_empty() && !matches!(object, Object::Audit | Object::Subjects);
+        // Who the policy names is named with and without a grant, which is about events.
+        let plain = Circumstances { grant: None, through_grant: false, ..circumstances.clone() };
+        let exempt = || self.decide(subject, Operation::Reveal, Object::Subjects, purpose, &plain).is_ok();
+        if concerned && !exempt() { restricted } else { Arc::default() }
     }
 
     /// Decides for the operator at the Unix socket, who is no user: `operator` in the policy.
@@ -172,14 +386,30 @@ impl Guard {
 
     /// Why something is allowed or denied. Issues nothing.
     pub fn explain(&self, subject: &Subject, operation: Operation, object: Object, purpose: &str) -> Explanation {
+        self.explain_in(subject, operation, object, purpose, &Circumstances::default())
+    }
+
+    /// Why, for who says more about the circumstances. Issues nothing.
+    pub fn explain_in(
+        &self,
+        subject: &Subject,
+        operation: Operation,
+        object: Object,
+        purpose: &str,
+        circumstances: &Circumstances,
+    ) -> Explanation {
         let policy_version = self.version().unwrap_or_default();
-        match self.decide(subject, operation, object, purpose) {
-            Ok(Allowed { scope, masks, because }) => Explanation {
+        match self.decide(subject, operation, object, purpose, circumstances) {
+            Ok(Decision { allowed, .. }) => Explanation {
                 allowed: true,
-                scope: Some(scope),
-                masks: masks.name().to_owned(),
+                scope: Some(allowed.scope),
+                masks: allowed.masks.table.name().to_owned(),
                 reason: None,
-                because,
+                missing: None,
+                because: allowed.because,
+                hidden_classes: allowed.hidden.into_iter().map(|class| class.as_str()).collect(),
+                basis: allowed.basis,
+                grant: circumstances.grant.as_ref().filter(|_| allowed.by_grant).map(|grant| grant.id.clone()),
                 policy_version,
             },
             Err(Denied { reason, because }) => Explanation {
@@ -187,7 +417,11 @@ impl Guard {
                 scope: None,
                 masks: MaskTable::hidden().name().to_owned(),
                 reason: Some(reason),
+                missing: Some(reason.sentence()),
                 because,
+                hidden_classes: Vec::new(),
+                basis: circumstances.basis.clone(),
+                grant: None,
                 policy_version,
             },
         }
@@ -199,7 +433,8 @@ impl Guard {
         let purposes = self.every_purpose();
         for object in Object::ALL {
             for operation in Operation::ALL {
-                let may = |purpose: &str| self.decide(subject, operation, object, purpose).is_ok();
+                let may =
+                    |purpose: &str| self.decide(subject, operation, object, purpose, &Circumstances::default()).is_ok();
                 if may("") || purposes.iter().any(|purpose| may(&purpose.id)) {
                     can.entry(object).or_default().push(operation);
                 }
@@ -211,8 +446,14 @@ impl Guard {
     /// The purposes that the subject may state to do this, in the order of `purposes.yml`.
     pub fn purposes(&self, subject: &Subject, operation: Operation, object: Object) -> Vec<Purpose> {
         let mut purposes = self.every_purpose();
-        purposes.retain(|purpose| self.decide(subject, operation, object, &purpose.id).is_ok());
+        let plain = Circumstances::default();
+        purposes.retain(|purpose| self.decide(subject, operation, object, &purpose.id, &plain).is_ok());
         purposes
+    }
+
+    /// The tokens of whom an export is for; `None` where masks have no key.
+    pub fn retokenised(&self, recipient: &str) -> Option<Retokenised> {
+        self.masking.as_ref().map(|masking| Retokenised::new(masking.of(&format!("export:{recipient}"))))
     }
 
     /// The masks that the subject sees events and alerts through.
@@ -221,6 +462,52 @@ impl Guard {
             (Ok(policy), Ok(asker)) => policy.masks_of(&asker),
             _ => Arc::new(MaskTable::hidden()),
         }
+    }
+
+    /// The masks that records of a dataset of another system are seen through by `subject` for `purpose`. Keyed hashes
+    /// are those of `asker` for that subject: what one system is told fits to nothing that another, or a search, shows.
+    /// `None` when no choice of `masks.yml` names the dataset, or there is no policy in force.
+    pub fn record_masks(&self, subject: &Subject, dataset: &str, purpose: &str, asker: &UserName) -> Option<RoleMasks> {
+        let policy = self.policy_in_force().ok()?;
+        let role = Asker::of(subject).ok()?.role?;
+        if !policy.masks.names_records(dataset) {
+            return None;
+        }
+        let chosen = policy.masks.chosen(role, &format!("records:{dataset}"), purpose);
+        Some(self.seen_by(chosen, &Recipient::Behind { asker, subject }))
+    }
+
+    /// The masks that `subject` sees an object of the policy through for `purpose`; with keys as in
+    /// [`Guard::record_masks`] where another system, `asker`, stands before him.
+    pub fn object_masks(
+        &self,
+        subject: &Subject,
+        object: Object,
+        purpose: &str,
+        asker: Option<&UserName>,
+    ) -> RoleMasks {
+        let decision = self.decide(subject, Operation::Read, object, purpose, &Circumstances::default());
+        let (chosen, fields, hidden) = match decision {
+            Ok(Decision { allowed, fields, .. }) => (allowed.masks, fields, allowed.hidden),
+            Err(_) => (Chosen::nothing(), None, BTreeSet::new()),
+        };
+        let recipient = match asker {
+            Some(asker) => Recipient::Behind { asker, subject },
+            None => Recipient::Subject(subject),
+        };
+        self.seen_by(chosen, &recipient).hiding(fields, hidden)
+    }
+
+    fn seen_by(&self, chosen: Chosen, recipient: &Recipient<'_>) -> RoleMasks {
+        let with = self.masking.as_ref().map(|masking| {
+            let key = match recipient {
+                Recipient::Subject(subject) => masking.of_subject(subject),
+                Recipient::Behind { asker, subject } => masking.of_subject(subject).behind(asker.as_str()),
+            };
+            (Arc::clone(masking), key)
+        });
+        let counts = chosen.counts(with.as_ref().map(|(_, key)| key));
+        RoleMasks::new(chosen.table, with, counts)
     }
 
     /// The policy as the page `POLICY.md`: what every role may do, and its masks.
@@ -234,9 +521,40 @@ impl Guard {
         }
     }
 
+    /// The ids of every purpose that can be stated.
+    pub fn stated_purposes(&self) -> Vec<String> {
+        self.every_purpose().into_iter().map(|purpose| purpose.id).collect()
+    }
+
+    /// The lines of a policy, checked.
+    ///
+    /// # Errors
+    /// [`PolicyError`] names the first that is wrong.
+    pub fn lines(text: &PolicyText) -> Result<Vec<Line>, PolicyError> {
+        line::parse(&text.policy, &Vocabulary::of(&purpose::parse(&text.purposes)?))
+    }
+
+    /// The purpose and the legal basis that somebody states, or the purpose's own basis; `None` without either.
+    ///
+    /// # Errors
+    /// [`Denied`] for a word that is in neither list, or without a policy in force.
+    pub fn stated(&self, purpose: &str, basis: &str) -> Result<Option<(Purpose, Basis)>, Denied> {
+        let policy = self.policy_in_force()?;
+        check_stated(&policy, purpose, basis)?;
+        let basis = policy.purposes.basis(basis, purpose);
+        let purpose = policy.purposes.purposes.iter().find(|known| known.id == purpose);
+        let basis = policy.purposes.bases.iter().find(|known| known.id == basis);
+        Ok(purpose.cloned().zip(basis.cloned()))
+    }
+
+    /// Whether a purpose can be stated.
+    pub fn knows_purpose(&self, purpose: &str) -> bool {
+        self.every_purpose().iter().any(|known| known.id == purpose)
+    }
+
     fn every_purpose(&self) -> Vec<Purpose> {
         match &**self.state.load() {
-            State::Open { policy, .. } => policy.purposes.clone(),
+            State::Open { policy, .. } => policy.purposes.purposes.clone(),
             State::Closed { .. } => Vec::new(),
         }
     }
@@ -247,14 +565,59 @@ impl Guard {
         operation: Operation,
         object: Object,
         purpose: &str,
-    ) -> Result<Allowed, Denied> {
+        circumstances: &Circumstances,
+    ) -> Result<Decision, Denied> {
         let policy = self.policy_in_force()?;
         let asker = Asker::of(subject)?;
-        if !purpose.is_empty() && policy.purposes.iter().all(|known| known.id != purpose) {
-            let shown: String = purpose.chars().take(48).collect();
-            return Err(deny(Reason::PurposeUnknown, vec![format!("purposes.yml: there is no purpose `{shown}`")]));
+        if let Some(why) = self.suspended.load().get(&subject.name) {
+            return Err(deny(Reason::PersonnelMissing, vec![why.clone()]));
         }
-        policy.decide(&asker, operation, object, purpose)
+        check_stated(&policy, purpose, &circumstances.basis)?;
+        let now = circumstances.at.unwrap_or_else(|| self.clock.now());
+        let grant = self.grant_in_force(circumstances, object, now);
+        let grant = grant.filter(|grant| grant.purpose.is_empty() || grant.purpose == purpose);
+        if circumstances.through_grant && grant.is_none() {
+            return Err(deny(Reason::GrantMissing, vec![granted::why_not(circumstances, object, purpose)]));
+        }
+        let asked = Asked {
+            operation,
+            object,
+            purpose,
+            basis: granted::basis(circumstances, grant),
+            time: Minute::on(now, &self.calendar.load()),
+            strength: circumstances.strength,
+            grant: grant.map_or("", |grant| grant.id.as_str()),
+            class: circumstances.class,
+        };
+        let mut allowed = policy.decide(&asker, &asked, circumstances.through_grant)?;
+        let mut not_after = now.plus(PERMIT_LIFE);
+        if let Some(grant) = grant.filter(|_| allowed.by_grant) {
+            allowed.scope.agencies = both(allowed.scope.agencies, &grant.agencies);
+            not_after = not_after.min(grant.not_after);
+            if matches!(&allowed.scope.agencies, Reach::Only(agencies) if agencies.is_empty()) {
+                return Err(deny(Reason::GrantMissing, vec![format!("grant `{}` covers other agencies", grant.id)]));
+            }
+        }
+        let grant = grant.filter(|_| allowed.by_grant).cloned();
+        Ok(Decision { allowed, not_after, fields: policy.classes.clone(), grant })
+    }
+
+    /// The grant, when it is about this and in force by a clock that never goes back.
+    fn grant_in_force<'c>(
+        &self,
+        circumstances: &'c Circumstances,
+        object: Object,
+        now: Timestamp,
+    ) -> Option<&'c AccessGrant> {
+        // What is asked about another time is asked by that.
+        let time = match circumstances.at {
+            Some(at) => at,
+            None => now.max(Timestamp::from_nanos(self.latest.fetch_max(now.nanos(), Ordering::Relaxed))),
+        };
+        let grant = circumstances.grant.as_ref()?;
+        let holds =
+            grant.object == object && !grant.id.is_empty() && grant.not_before <= time && time < grant.not_after;
+        holds.then_some(grant)
     }
 
     fn policy_in_force(&self) -> Result<Arc<Policy>, Denied> {
@@ -273,9 +636,9 @@ impl Guard {
         }
     }
 
-    fn note(&self, subject: &Subject, operation: Operation, object: Object, decision: &Result<Allowed, Denied>) {
+    fn note(&self, subject: &Subject, operation: Operation, object: Object, decision: &Result<Decision, Denied>) {
         let (outcome, reason, because) = match decision {
-            Ok(allowed) => ("allow", "line", &allowed.because),
+            Ok(decision) => ("allow", "line", &decision.allowed.because),
             Err(denied) => ("deny", denied.reason.as_str(), &denied.because),
         };
         let (object, operation) = (object.as_str(), operation.as_str());
@@ -286,4 +649,44 @@ impl Guard {
         .increment(1);
         debug!(subject = %subject.name, operation, object, outcome, reason, ?because, "decided");
     }
+}
+
+/// What was decided, with what a permit needs.
+#[derive(Debug)]
+struct Decision {
+    allowed: Allowed,
+    not_after: Timestamp,
+    fields: Option<Arc<FieldTable>>,
+    /// The grant that made it so.
+    grant: Option<AccessGrant>,
+}
+
+fn check_stated(policy: &Policy, purpose: &str, basis: &str) -> Result<(), Denied> {
+    let shorten = |text: &str| text.chars().take(48).collect::<String>();
+    if !purpose.is_empty() && policy.purposes.purposes.iter().all(|known| known.id != purpose) {
+        let because = format!("purposes.yml: there is no purpose `{}`", shorten(purpose));
+        return Err(deny(Reason::PurposeUnknown, vec![because]));
+    }
+    if !basis.is_empty() && policy.purposes.bases.iter().all(|known| known.id != basis) {
+        let because = format!("purposes.yml: there is no legal basis `{}`", shorten(basis));
+        return Err(deny(Reason::BasisMissing, vec![because]));
+    }
+    Ok(())
+}
+
+/// What lies in both.
+fn both(one: Reach<AgencyId>, other: &Reach<AgencyId>) -> Reach<AgencyId> {
+    match (one, other) {
+        (Reach::All, other) => other.clone(),
+        (one, Reach::All) => one,
+        (Reach::Only(one), Reach::Only(other)) => Reach::Only(one.intersection(other).cloned().collect()),
+    }
+}
+
+/// Whose key masks use.
+enum Recipient<'a> {
+    /// Who looks.
+    Subject(&'a Subject),
+    /// Who looks through another system.
+    Behind { asker: &'a UserName, subject: &'a Subject },
 }

@@ -1,4 +1,4 @@
-//! `masks.yml`: read, checked and compiled into one table a role.
+//! `masks.yml`: read, checked and compiled into one table a profile.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -6,19 +6,26 @@ use std::sync::Arc;
 use event::Role;
 use serde::Deserialize;
 
-use super::{Kind, MaskTable, Pattern};
+use super::Form;
+use super::choice::{CHOICES_MAX, Choice};
+use super::entry::Entry;
+use super::table::{MaskTable, Pattern};
 use crate::PolicyError;
 
 /// Most field names and patterns in the whole file.
 const ENTRIES_MAX: usize = 20_000;
 /// Most patterns of one profile; each is tried for a name that does not stand there in full.
 const PATTERNS_MAX: usize = 256;
+/// Most fields by which a record's person is known.
+const PERSON_MAX: usize = 16;
 
-/// The masks of every role.
+/// The masks of every role, and what else may be chosen.
 #[derive(Debug, Clone)]
 pub struct MaskSet {
     pub(super) roles: BTreeMap<Role, Arc<MaskTable>>,
+    pub(super) tables: BTreeMap<String, Arc<MaskTable>>,
     pub(super) hidden: Arc<MaskTable>,
+    pub(super) choices: Vec<Choice>,
     profiles: Vec<Profile>,
     whole_text: Vec<String>,
 }
@@ -29,13 +36,11 @@ pub struct Profile {
     /// Its name.
     pub name: String,
     /// What happens to fields that it does not name.
-    pub otherwise: Kind,
-    /// The fields and patterns that are hidden, in the order of the file.
-    pub hide: Vec<String>,
-    /// The fields and patterns that keep their last four characters.
-    pub keep_last_4: Vec<String>,
-    /// The fields that are seen as they are.
-    pub clear: Vec<String>,
+    pub otherwise: Form,
+    /// Whether text is shown with its personal values masked.
+    pub scan: bool,
+    /// Every form with its fields, patterns and classes (`class:NAME`), in the order of the file; clear fields last.
+    pub rows: Vec<(Form, Vec<String>)>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +48,8 @@ pub struct Profile {
 struct File {
     version: u32,
     roles: BTreeMap<String, String>,
+    #[serde(default)]
+    choices: Vec<Choice>,
     whole_text: Vec<String>,
     profiles: BTreeMap<String, ProfileFile>,
 }
@@ -51,6 +58,12 @@ struct File {
 #[serde(deny_unknown_fields)]
 struct ProfileFile {
     everything: Everything,
+    #[serde(default)]
+    text: TextRule,
+    #[serde(default)]
+    person: Vec<String>,
+    #[serde(default)]
+    masks: Vec<Entry>,
     #[serde(default)]
     keep_last_4: Vec<String>,
     #[serde(default)]
@@ -64,6 +77,45 @@ struct ProfileFile {
 enum Everything {
     Clear,
     Hide,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Default)]
+#[serde(rename_all = "snake_case")]
+enum TextRule {
+    #[default]
+    Hide,
+    Scan,
+}
+
+/// What is wrong: the words to look for in the file (each below the one before), and the reason.
+struct Wrong {
+    places: Vec<String>,
+    reason: String,
+}
+
+impl Wrong {
+    fn at(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { places: vec![place.into()], reason: reason.into() }
+    }
+
+    fn within(mut self, place: &str) -> Self {
+        self.places.insert(0, format!("{place}:"));
+        self
+    }
+
+    /// With the line of the last place that is found.
+    fn in_file(self, text: &str) -> PolicyError {
+        match line_of(text, &self.places) {
+            Some(line) => fault(format!("line {line}: {}", self.reason)),
+            None => fault(self.reason),
+        }
+    }
+}
+
+impl From<(String, String)> for Wrong {
+    fn from((place, reason): (String, String)) -> Self {
+        Self::at(place, reason)
+    }
 }
 
 impl MaskSet {
@@ -81,91 +133,142 @@ impl MaskSet {
 /// Reads `masks.yml`.
 ///
 /// # Errors
-/// [`PolicyError::Masks`] names the first thing that is wrong: an unknown role or profile, a field that stands in two
-/// lists, a profile that masks some fields and leaves unknown ones clear, text as a whole left clear beside masks.
+/// [`PolicyError::Masks`] names the first thing that is wrong with its line: an unknown role, profile, form or class, a
+/// bound that does not fit, a field that stands in two lists, a profile that masks some fields and leaves unknown ones
+/// clear, text as a whole left clear beside masks.
 pub fn parse(text: &str) -> Result<MaskSet, PolicyError> {
     let file: File = serde_norway::from_str(text).map_err(|error| fault(error.to_string()))?;
-    if file.version != 1 {
-        return Err(fault(format!("version {} is not known; this program reads version 1", file.version)));
-    }
-    let entries = |profile: &ProfileFile| profile.keep_last_4.len() + profile.hide.len() + profile.clear.len();
-    if file.whole_text.len() + file.profiles.values().map(entries).sum::<usize>() > ENTRIES_MAX {
-        return Err(fault(format!("more than {ENTRIES_MAX} fields")));
-    }
-    for must in ["message", "event.original", "metrosoc.original_base64", "error.message"] {
-        if !file.whole_text.iter().any(|field| field == must) {
-            return Err(fault(format!("`whole_text` must hold `{must}`")));
-        }
-    }
+    check(&file).map_err(|wrong| wrong.in_file(text))?;
     let mut tables = BTreeMap::new();
     for (name, profile) in &file.profiles {
-        tables.insert(name.as_str(), Arc::new(compile(name, profile, &file.whole_text)?));
+        let within = |wrong: Wrong| {
+            let reason = format!("profile `{name}`: {}", wrong.reason);
+            Wrong { reason, ..wrong }.within(name).within("profiles").in_file(text)
+        };
+        tables.insert(name.clone(), Arc::new(compile(name, profile, &file.whole_text).map_err(within)?));
     }
     let mut roles = BTreeMap::new();
     for (role, profile) in &file.roles {
-        let known = Role::parse(role).ok_or_else(|| fault(format!("unknown role `{role}`")))?;
+        let known = Role::parse(role).ok_or_else(|| {
+            Wrong::at(format!("{role}:"), format!("unknown role `{role}`")).within("roles").in_file(text)
+        })?;
         let table = tables.get(profile.as_str()).ok_or_else(|| {
-            fault(format!("role `{role}` looks through `{profile}`, which is not one of the profiles"))
+            let reason = format!("role `{role}` looks through `{profile}`, which is not one of the profiles");
+            Wrong::at(format!("{role}:"), reason).within("roles").in_file(text)
         })?;
         roles.insert(known, Arc::clone(table));
     }
-    let profiles = file.profiles.into_iter().map(|(name, profile)| describe(name, profile)).collect();
-    Ok(MaskSet { roles, hidden: Arc::new(MaskTable::hidden()), profiles, whole_text: file.whole_text })
-}
-
-fn describe(name: String, profile: ProfileFile) -> Profile {
-    let otherwise = if profile.everything == Everything::Clear { Kind::Clear } else { Kind::Hide };
-    let ProfileFile { keep_last_4, hide, clear, .. } = profile;
-    Profile { name, otherwise, hide, keep_last_4, clear }
-}
-
-fn compile(name: &str, profile: &ProfileFile, whole_text: &[String]) -> Result<MaskTable, PolicyError> {
-    let within = |reason: String| fault(format!("profile `{name}`: {reason}"));
-    let masks = !profile.keep_last_4.is_empty() || !profile.hide.is_empty();
-    if profile.everything == Everything::Clear {
-        if masks || !profile.clear.is_empty() {
-            return Err(within("masks some fields, so `everything` must be `hide`".to_owned()));
+    for choice in &file.choices {
+        if let Some((place, reason)) = choice.fault(|profile| tables.contains_key(profile)) {
+            return Err(Wrong::at(place, format!("a choice: {reason}")).within("choices").in_file(text));
         }
-        return Ok(MaskTable {
-            name: name.to_owned(),
-            otherwise: Kind::Clear,
-            exact: HashMap::new(),
-            patterns: Vec::new(),
-            free_text: true,
-        });
     }
-    let mut table = MaskTable { name: name.to_owned(), ..MaskTable::hidden() };
+    let profiles = file.profiles.into_iter().map(|(name, profile)| describe(name, &profile)).collect();
+    let hidden = Arc::new(MaskTable::hidden());
+    Ok(MaskSet { roles, tables, hidden, choices: file.choices, profiles, whole_text: file.whole_text })
+}
+
+fn check(file: &File) -> Result<(), Wrong> {
+    if file.version != 1 {
+        let reason = format!("version {} is not known; this program reads version 1", file.version);
+        return Err(Wrong::at("version:", reason));
+    }
+    let listed = |entry: &Entry| entry.fields.len() + entry.classes.len();
+    let entries = |profile: &ProfileFile| {
+        let lists = profile.keep_last_4.len() + profile.hide.len() + profile.clear.len();
+        lists + profile.masks.iter().map(listed).sum::<usize>()
+    };
+    if file.whole_text.len() + file.profiles.values().map(entries).sum::<usize>() > ENTRIES_MAX {
+        return Err(Wrong::at("profiles:", format!("more than {ENTRIES_MAX} fields")));
+    }
+    if file.choices.len() > CHOICES_MAX {
+        return Err(Wrong::at("choices:", format!("more than {CHOICES_MAX} choices")));
+    }
+    for must in ["message", "event.original", "metrosoc.original_base64", "error.message"] {
+        if !file.whole_text.iter().any(|field| field == must) {
+            return Err(Wrong::at("whole_text:", format!("`whole_text` must hold `{must}`")));
+        }
+    }
+    Ok(())
+}
+
+fn describe(name: String, profile: &ProfileFile) -> Profile {
+    let otherwise = if profile.everything == Everything::Clear { Form::Clear } else { Form::Hide };
+    let mut rows = Vec::new();
+    for entry in &profile.masks {
+        let classes = entry.classes.iter().map(|class| format!("class:{class}"));
+        // Checked when the profile was compiled.
+        rows.extend(entry.form().ok().map(|form| (form, entry.fields.iter().cloned().chain(classes).collect())));
+    }
+    rows.push((Form::KeepLast(4), profile.keep_last_4.clone()));
+    rows.push((Form::Hide, profile.hide.clone()));
+    rows.push((Form::Clear, profile.clear.clone()));
+    rows.retain(|(_, fields): &(Form, Vec<String>)| !fields.is_empty());
+    Profile { name, otherwise, scan: profile.text == TextRule::Scan, rows }
+}
+
+fn compile(name: &str, profile: &ProfileFile, whole_text: &[String]) -> Result<MaskTable, Wrong> {
+    let masks = !profile.keep_last_4.is_empty() || !profile.hide.is_empty() || !profile.masks.is_empty();
+    if profile.everything == Everything::Clear {
+        if masks || !profile.clear.is_empty() || profile.text == TextRule::Scan {
+            return Err(Wrong::at("everything:", "masks some fields, so `everything` must be `hide`"));
+        }
+        let clear = MaskTable { name: name.to_owned(), otherwise: Form::Clear, free_text: true, ..MaskTable::hidden() };
+        return Ok(clear);
+    }
+    let scan = profile.text == TextRule::Scan;
+    let mut table = MaskTable { name: name.to_owned(), scan, ..MaskTable::hidden() };
+    let mut whole = HashMap::new();
     for field in whole_text {
-        check_name(field).map_err(within)?;
-        table.exact.insert(field.clone(), Kind::Hide);
+        check_name(field).map_err(|reason| Wrong::at(field, reason))?;
+        whole.insert(field.clone(), if scan { Form::Scan } else { Form::Hide });
     }
-    let lists = [(&profile.hide, Kind::Hide), (&profile.keep_last_4, Kind::KeepLast4), (&profile.clear, Kind::Clear)];
-    for (fields, kind) in lists {
+    table.exact = whole;
+    for entry in &profile.masks {
+        let form = entry.form()?;
+        for field in &entry.fields {
+            add(&mut table, field, form).map_err(|reason| Wrong::at(field, reason))?;
+        }
+        for class in entry.classes()? {
+            if table.classes.insert(class, form).is_some() {
+                return Err(Wrong::at(class.as_str(), format!("the class `{class}` stands there twice")));
+            }
+        }
+    }
+    let lists = [(&profile.hide, Form::Hide), (&profile.keep_last_4, Form::KeepLast(4)), (&profile.clear, Form::Clear)];
+    for (fields, form) in lists {
         for field in fields {
-            add(&mut table, field, kind).map_err(within)?;
+            add(&mut table, field, form).map_err(|reason| Wrong::at(field, reason))?;
         }
     }
     if table.patterns.len() > PATTERNS_MAX {
-        return Err(within(format!("more than {PATTERNS_MAX} patterns")));
+        return Err(Wrong::at("masks:", format!("more than {PATTERNS_MAX} patterns")));
     }
+    if profile.person.len() > PERSON_MAX {
+        return Err(Wrong::at("person:", format!("more than {PERSON_MAX} fields of a person")));
+    }
+    for field in &profile.person {
+        check_name(field).map_err(|reason| Wrong::at(field, reason))?;
+    }
+    table.person.clone_from(&profile.person);
     Ok(table)
 }
 
-fn add(table: &mut MaskTable, field: &str, kind: Kind) -> Result<(), String> {
+fn add(table: &mut MaskTable, field: &str, form: Form) -> Result<(), String> {
     if let Some(pattern) = pattern(field)? {
-        if kind == Kind::Clear {
+        if form == Form::Clear {
             return Err(format!("`{field}` is a pattern; a field that stays clear is named in full"));
         }
         if table.patterns.iter().any(|(known, _)| *known == pattern) {
             return Err(format!("`{field}` stands there twice"));
         }
-        table.patterns.push((pattern, kind));
+        table.patterns.push((pattern, form));
         return Ok(());
     }
     check_name(field)?;
-    match table.exact.insert(field.to_owned(), kind) {
+    match table.exact.insert(field.to_owned(), form) {
         None => Ok(()),
-        Some(before) if before == Kind::Hide && kind == Kind::Hide => Ok(()),
+        Some(before) if matches!(before, Form::Hide | Form::Scan) && form == Form::Hide => Ok(()),
         Some(_) => Err(format!("`{field}` stands in two lists, or holds text as a whole and is hidden anyway")),
     }
 }
@@ -191,6 +294,42 @@ fn check_name(field: &str) -> Result<(), String> {
         return Err(format!("`{shown}` is not a field name (1 to 256 bytes, no spaces, `*` in patterns only)"));
     }
     Ok(())
+}
+
+/// The line, from 1, of the last of `places`: each is looked for below the one before, keys (`name:`) at the start of a
+/// line's text, other words anywhere; of a word that stands there more than once the last counts, up to the next key of
+/// the first level.
+fn line_of(text: &str, places: &[String]) -> Option<usize> {
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut from, mut found) = (0, None);
+    for (at, place) in places.iter().enumerate() {
+        let last = at + 1 == places.len();
+        let end = (from..lines.len())
+            .skip(1)
+            .find(|&line| at > 0 && lines.get(line).is_some_and(|text| text.starts_with(|c: char| c.is_alphabetic())))
+            .unwrap_or(lines.len());
+        let holds = |&line: &usize| lines.get(line).is_some_and(|text| names(text, place));
+        let hit = if last && !place.ends_with(':') { (from..end).rev().find(holds) } else { (from..end).find(holds) };
+        found = hit.or(found);
+        from = hit.map_or(from, |line| line + usize::from(!last));
+    }
+    found.map(|line| line + 1)
+}
+
+fn names(line: &str, place: &str) -> bool {
+    let content = line.trim_start();
+    if content.starts_with('#') {
+        return false;
+    }
+    if place.ends_with(':') {
+        return content.starts_with(place) || content.trim_start_matches("- ").starts_with(place);
+    }
+    let edge = |found: Option<char>| found.is_none_or(|found| !(found.is_alphanumeric() || "._-*".contains(found)));
+    content.match_indices(place).any(|(at, _)| {
+        let before = content.get(..at).and_then(|before| before.chars().next_back());
+        let after = content.get(at + place.len()..).and_then(|after| after.chars().next());
+        edge(before) && edge(after)
+    })
 }
 
 fn fault(reason: String) -> PolicyError {

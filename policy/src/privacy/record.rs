@@ -62,7 +62,7 @@ impl Scanner {
     }
 
     /// Where in the whole value of a field of this class a person's value stands; `None` when it is nobody's.
-    fn whole(&self, class: Class, value: &str) -> Option<(usize, usize)> {
+    pub(crate) fn whole(&self, class: Class, value: &str) -> Option<(usize, usize)> {
         let start = if class == Class::UserName { value.rfind('\\').map_or(0, |at| at + 1) } else { 0 };
         let inner = value.get(start..).unwrap_or_default();
         let person = match class {

@@ -68,7 +68,21 @@ pub trait Firewall: Send + Sync + fmt::Debug {
     /// Nothing is changed then.
     fn unblock(&self, address: IpAddr) -> Result<(), FirewallError>;
 
-    /// What is blocked now.
+    /// The address of the network that `address` of a plan stands for: the same, unless plans hold pseudonyms. It is
+    /// compared with the never-block list and goes nowhere else.
+    ///
+    /// # Errors
+    /// When nobody knows; nothing is blocked then.
+    fn meant(&self, address: IpAddr) -> Result<IpAddr, FirewallError> {
+        Ok(address)
+    }
+
+    /// [`Firewall::meant`] for many addresses, each with its own answer, in their order.
+    fn meant_all(&self, addresses: &[IpAddr]) -> Vec<Result<IpAddr, FirewallError>> {
+        addresses.iter().map(|address| self.meant(*address)).collect()
+    }
+
+    /// What is blocked now, as plans name it.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -81,6 +81,45 @@ fn conditions_hold_together() {
 }
 
 #[test]
+fn playbooks_of_a_rule_and_of_any_come_in_the_order_of_their_ids() {
+    let book = |id: &str, when: &str| {
+        GOOD.replace("id: block-ssh-guessing", &format!("id: {id}"))
+            .replace("{ level: high, tags: [attack.t1110] }", when)
+    };
+    let texts = [
+        book("d", "{ level: low }"),
+        book("c", "{ rules: [r1, r1, r2] }"),
+        book("b", "{ rules: [r2] }"),
+        book("a", "{ rules: [r1], level: critical }"),
+    ];
+    let (books, wrong) = Playbooks::read(texts.iter().map(|text| ("p.yml", text.as_str())));
+    assert_eq!(wrong, []);
+    let check = |rule: &str, level: Level, expected: &[&str]| {
+        let trigger = Trigger {
+            alert: AlertId::new("a1").unwrap(),
+            rule: RuleRef {
+                id: RuleId::new(rule).unwrap(),
+                title: String::new(),
+                level,
+                tags: Vec::new(),
+                risk_score: None,
+            },
+            entities: Entities { source_ip: Some([203, 0, 113, 1].into()), ..Entities::default() },
+            count: 1,
+            authenticated: true,
+            time: Timestamp::default(),
+        };
+        let found: Vec<&str> = books.matching(&trigger).map(|(book, _)| book.id.as_str()).collect();
+        assert_eq!(found, expected, "{rule} {level:?}");
+    };
+    check("r1", Level::High, &["c", "d"]);
+    check("r1", Level::Critical, &["a", "c", "d"]);
+    check("r2", Level::Informational, &["b", "c"]);
+    check("r3", Level::High, &["d"]);
+    check("r3", Level::Informational, &[]);
+}
+
+#[test]
 fn a_set_leaves_out_what_is_wrong() {
     let other = GOOD.replace("id: block-ssh-guessing", "id: another");
     let (books, wrong) = Playbooks::read([("a.yml", GOOD), ("b.yml", GOOD), ("c.yml", "id: ["), ("d.yml", &other)]);

@@ -184,6 +184,25 @@ const RULES = [
   ["SMB từ ngoài vào mạng nội bộ", "medium", ["attack.lateral-movement", "attack.t1021.002"], "cef"],
 ];
 
+/** What a rule would have compared of such an event. */
+function atomsOf(fields) {
+  const atom = (field, operator, pattern) => ({ selection: "selection", field, operator, pattern, value: String(fields[field]) });
+  const atoms = [atom("event.dataset", "", fields["event.dataset"])];
+  if (fields["event.outcome"]) atoms.push(atom("event.outcome", "", fields["event.outcome"]));
+  const first = String(fields.message ?? "").split(" ")[0];
+  if (first) atoms.push(atom("message", "contains", first));
+  if (fields["source.ip"]) atoms.push({ selection: "group-by", field: "source.ip", operator: "", value: fields["source.ip"] });
+  return atoms;
+}
+
+export const RULE_TEXTS = RULES.map(([title, level, tags, dataset], at) => ({
+  rule: { id: `b7f1c0de-${1000 + at}`, title, level, tags },
+  dataset,
+  path: `embedded/${dataset.split(".")[0]}/rule_${at}.yml`,
+}));
+
+export { SITES };
+
 export function makeAlerts(now, events, count = 137) {
   const d = dice(807);
   const alerts = [];
@@ -217,6 +236,8 @@ export function makeAlerts(now, events, count = 137) {
         destination_ip: f["destination.ip"] ?? null,
       },
       events: found.map((e) => e.id),
+      risk_score: { critical: 99, high: 73, medium: 47, low: 21, informational: 1 }[level],
+      atoms: atomsOf(f),
       authenticated: f["metrosoc.site.known_by"] === "certificate",
     });
   }

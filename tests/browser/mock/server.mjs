@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeAlerts, makeEvents } from "./data.mjs";
+import { answerNoun, Nouns } from "./nouns.mjs";
 import { compile, QueryError, segments } from "./query.mjs";
 
 const DIST = fileURLToPath(new URL("../../../dashboards/dist/", import.meta.url));
@@ -20,12 +21,14 @@ const PURPOSES = [
   { id: "investigation", title: { vi: "Điều tra sự cố", en: "Incident investigation" } },
   { id: "hunting", title: { vi: "Săn tìm mối đe dọa", en: "Threat hunting" } },
 ];
-const FULL = { events: ["read", "export"], alerts: ["read", "write"] };
+const WATCH = { rules: ["read"], sites: ["read"], responses: ["read"] };
+const FULL = { ...WATCH, events: ["read", "export"], alerts: ["read", "write"], rules: ["read", "write"] };
 const ROLES = {
-  admin: { ...FULL, users: ["manage"] },
-  "analyst-tier1": { events: ["read"], alerts: ["read", "write"] },
+  admin: { ...FULL, users: ["manage"], certificates: ["read", "manage"], responses: ["read", "manage"] },
+  "analyst-tier1": { ...WATCH, events: ["read"], alerts: ["read", "write"] },
   "analyst-tier2": FULL,
-  "agency-officer": { alerts: ["read"] },
+  "agency-officer": { alerts: ["read"], sites: ["read"] },
+  auditor: { audit: ["read", "export"], users: ["read"] },
 };
 const MASKED = new Set(["user.name", "source.ip", "lgsp.token_id"]);
 const HIDDEN = new Set(["message", "event.original"]);
@@ -47,6 +50,7 @@ export class Mock {
     this.users = new Map(Object.entries(options.users ?? {}));
     this.setupCode = options.setupCode;
     this.ledger = 48210;
+    this.nouns = new Nouns(this);
   }
 
   answer(user, csrf) {
@@ -101,6 +105,7 @@ export class Mock {
       this.sessions.delete(session.id);
       return undefined;
     }
+    this.nouns.note(user, method, path);
     if (path === "/stats") return this.stats();
     if (path === "/users/assignable") return { users: ["lan", "minh", "quang", "tier2"] };
     if (path === "/fields") return this.fields(user);
@@ -108,6 +113,8 @@ export class Mock {
     if (path === "/alerts") return this.listAlerts(user, url.searchParams);
     const alert = /^\/alerts\/([^/]+)$/.exec(path);
     if (alert) return this.oneAlert(user, method, decodeURIComponent(alert[1]), body);
+    const noun = answerNoun(this.nouns, { user, can: ROLES[user.role] ?? {}, method, path, query: url.searchParams, body, Refusal });
+    if (noun !== undefined) return noun;
     throw new Refusal(404, "not found", `no \`${path}\` here`);
   }
 
@@ -232,7 +239,7 @@ export class Mock {
         references: ["https://attack.mitre.org/", "Quy trình ứng cứu sự cố số 12"],
         falsepositives: ["Kiểm thử xâm nhập đã được phê duyệt", "Người dùng quên mật khẩu"],
       },
-      events: alert.events.map((n) => this.hit(user, this.events[n])),
+      events: alert.events.slice(-10).map((n) => this.hit(user, this.events[n])),
       history: entries,
       explanation: this.why(user, "alerts", "read"),
       ledger: (this.ledger += 1),
@@ -251,6 +258,10 @@ export class Mock {
       if (session && request.method !== "GET" && !["/api/v1/session", "/api/v1/setup"].includes(url.pathname) && request.headers["x-csrf-token"] !== session.csrf)
         throw new Refusal(403, "csrf", "the CSRF token is missing or wrong");
       const answer = this.route(request.method, url, body, session, headers);
+      if (typeof answer === "string") {
+        headers["content-type"] = "text/plain; charset=utf-8";
+        return response.writeHead(200, headers).end(answer);
+      }
       if (answer === undefined) return response.writeHead(204, headers).end();
       headers["content-type"] = "application/json";
       response.writeHead(200, headers).end(JSON.stringify(answer));
@@ -327,7 +338,7 @@ function certificate() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const port = Number(process.argv[process.argv.indexOf("--port") + 1]) || 8444;
   const users = Object.fromEntries(
-    ["analyst-tier1", "analyst-tier2", "agency-officer"].map((role) => {
+    ["analyst-tier1", "analyst-tier2", "agency-officer", "auditor"].map((role) => {
       const name = role.replace("analyst-", "");
       return [name, { name, role, password: `${name} for the mock only` }];
     }),

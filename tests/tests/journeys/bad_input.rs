@@ -107,3 +107,48 @@ fn wrong_queries_name_the_place() {
         assert!(answer["position"].is_u64(), "{query}: {answer}");
     }
 }
+
+#[test]
+fn every_refusal_is_a_problem_document() {
+    let config = "[https]\nlisten = \"[::]:0\"\nbody_bytes_max = 1024\n".to_owned();
+    let server = Server::start(&Setup { config, ..Setup::default() }).unwrap();
+    let machine = server.user("shipper", Role("machine", None)).unwrap();
+    let check = |method: Method, packing: Option<&str>, body: Vec<u8>, status: u16, kind: &str| {
+        let mut request = machine.request(method, "/api/v1/ingest").body(body);
+        if let Some(packing) = packing {
+            request = request.header("content-encoding", packing);
+        }
+        let answer = request.send().unwrap();
+        let media = answer.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!((answer.status().as_u16(), media.as_deref()), (status, Some("application/problem+json")));
+        let problem: serde_json::Value = answer.json().unwrap();
+        assert_eq!(problem["type"], format!("/problems/{kind}"), "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem}");
+    };
+    check(Method::POST, None, vec![b'x'; 4096], 413, "too-large");
+    // Over HTTP/2 too, to who is still sending.
+    let body = server.path("large");
+    std::fs::write(&body, vec![b'x'; 8 << 20]).unwrap();
+    let roots = server.path("roots.pem");
+    std::fs::write(&roots, server.roots()).unwrap();
+    let token = server.path("token");
+    std::fs::write(&token, format!("authorization: Bearer {}", server.token("sender", Role("machine", None)).unwrap()))
+        .unwrap();
+    let url = format!("https://localhost:{}/api/v1/ingest", server.port("https"));
+    let told = std::process::Command::new("curl")
+        .args(["--silent", "--show-error", "--http2", "--write-out", " %{http_version} %{http_code}", "--cacert"])
+        .arg(&roots)
+        .args(["--header", &format!("@{}", token.display()), "--data-binary", &format!("@{}", body.display()), &url])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(
+        said.contains("/problems/too-large") && said.ends_with(" 2 413"),
+        "{said} {:?}",
+        String::from_utf8_lossy(&told.stderr)
+    );
+    check(Method::POST, Some("gzip"), b"no gzip".to_vec(), 400, "bad-request");
+    check(Method::POST, Some("lzma"), b"x".to_vec(), 415, "unsupported");
+    check(Method::PUT, None, b"x".to_vec(), 405, "method-not-allowed");
+}

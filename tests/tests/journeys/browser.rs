@@ -27,9 +27,12 @@ fn an_analyst_triages_in_chromium() {
     server.cli(&["import", "--site", "hcm-a", &file.display().to_string()]).unwrap();
     let password = "correct horse battery staple";
     let mut users = json!({ "admin": { "name": "quantri", "password": password } });
-    for (key, name, role) in
-        [("tier1", "tu", "analyst-tier1"), ("tier2", "lan", "analyst-tier2"), ("lead", "minh", "soc-lead")]
-    {
+    for (key, name, role) in [
+        ("tier1", "tu", "analyst-tier1"),
+        ("tier2", "lan", "analyst-tier2"),
+        ("lead", "minh", "soc-lead"),
+        ("auditor", "hoa", "auditor"),
+    ] {
         server.user_with_password(name, role, password).unwrap();
         users[key] = json!({ "name": name, "password": password });
     }

@@ -209,6 +209,47 @@ fn only_the_sites_own_valid_certificate_ships() {
     wait_counted(&lead, 20);
 }
 
+/// Its address leads to somebody else: a wrong name, or a man in the middle.
+#[test]
+fn a_server_of_another_authority_gets_nothing() {
+    let (server, other) = (server(), server());
+    let (lead, stranger) =
+        (server.user("lead", Role("soc-lead", None)).unwrap(), other.user("lead", Role("soc-lead", None)).unwrap());
+    let mut edge = Edge::enrolled(&server, "hcm-a", QUICK).unwrap();
+    edge.start().unwrap();
+    edge.send((0..5).map(ordinary)).unwrap();
+    wait_counted(&lead, 5);
+    assert_eq!(edge.stop().unwrap(), 0);
+
+    let config = edge.path("edge.toml");
+    let right = std::fs::read_to_string(&config).unwrap();
+    let port = |server: &Server| format!("localhost:{}", server.port("https"));
+    let wrong = right.replace(&port(&server), &port(&other));
+    assert_ne!(right, wrong);
+    std::fs::write(&config, wrong).unwrap();
+    edge.start().unwrap();
+    edge.send((5..10).map(ordinary)).unwrap();
+    edge.wait_received(5).unwrap();
+    let status = wait_for("the edge tells of it", 30, || {
+        let status = edge.status()?;
+        Ok((status["healthy"] == false && status["shipped"]["connected"] == false).then_some(status))
+    })
+    .unwrap();
+    assert!(status["shipped"]["waiting"].as_u64() >= Some(5), "{status}");
+    // Nor does it give a token away there.
+    let token = String::from_utf8(server.cli(&["pki", "token", "hcm-b"]).unwrap().stdout).unwrap();
+    let newcomer = Edge::new(&server, "").unwrap();
+    assert!(newcomer.enrol(&other, &token).is_err());
+    assert!(!newcomer.path("data/edge/identity.pem").exists());
+    newcomer.enrol(&server, &token).unwrap();
+
+    assert_eq!(edge.stop().unwrap(), 0);
+    std::fs::write(&config, right).unwrap();
+    edge.start().unwrap();
+    wait_counted(&lead, 10);
+    assert_eq!(stranger.count("*").unwrap(), 0, "not a line of it");
+}
+
 #[test]
 fn a_full_spool_holds_senders_back() {
     let mut server = server();

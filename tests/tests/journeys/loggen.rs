@@ -35,7 +35,7 @@ fn send(server: &Server, options: &[&str], file: Option<&Path>) -> u64 {
     }
     command.args(["127.0.0.1", &server.port("syslog-tcp").to_string()]);
     let output = tests::run(&mut command).unwrap();
-    let report = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let report = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
     let count = report.split_once(" count=").and_then(|(_, behind)| behind.split(',').next()?.trim().parse().ok());
     assert!(count.is_some(), "{report}");
     count.unwrap()

@@ -38,11 +38,13 @@ enum Need {
     Whole(&'static str),
     /// Nobody over the network, whatever the policy says: it hands out private keys.
     Socket,
+    /// Whoever signed in on the page, and nobody by token.
+    Session,
     /// Nobody but a site's certificate, whatever the policy says: it speaks as that site.
     Certificate,
 }
 
-use Need::{All, Certificate, Here, One, Public, SignedIn, Socket, Whole};
+use Need::{All, Certificate, Here, One, Public, Session, SignedIn, Socket, Whole};
 
 /// `METHOD PATH`, the body (or what stands behind `?`), who may.
 const TABLE: &[(&str, &str, Need)] = &[
@@ -61,12 +63,29 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("POST /es/{index}/_bulk", BULK, One(&["ingest write"])),
     ("PUT /es/{index}/_bulk", BULK, One(&["ingest write"])),
     ("POST /v1/logs", "{}", One(&["ingest write"])),
+    ("GET /.well-known/authzen-configuration", "", Public),
+    ("POST /access/v1/evaluation", EVALUATION, One(&["decisions read"])),
+    ("POST /access/v1/evaluations", EVALUATION, One(&["decisions read"])),
     ("GET /api/v1/openapi.json", "", Public),
     ("GET /api/v1/setup", "", Public),
     ("POST /api/v1/setup", "", Public),
     ("GET /api/v1/session", "", SignedIn),
     ("POST /api/v1/session", "", Public),
     ("DELETE /api/v1/session", "", SignedIn),
+    ("POST /api/v1/session/second-step", "", Public),
+    ("POST /api/v1/session/step-up", r#"{"code":"000000"}"#, Session),
+    ("GET /api/v1/session/second-factor", "", Session),
+    ("POST /api/v1/session/second-factor", "", Session),
+    ("DELETE /api/v1/session/second-factor", "", Session),
+    ("POST /api/v1/session/second-factor/confirm", r#"{"code":"000000"}"#, Session),
+    ("POST /api/v1/session/second-factor/codes", "", Session),
+    ("GET /api/v1/oidc", "", Public),
+    ("GET /api/v1/oidc/start", "", Public),
+    ("GET /api/v1/oidc/callback", "", Public),
+    ("POST /api/v1/oidc/back-channel-logout", "", Public),
+    ("GET /api/v1/sessions", "", SignedIn),
+    ("DELETE /api/v1/sessions", "", SignedIn),
+    ("DELETE /api/v1/sessions/{id}", "", SignedIn),
     ("POST /api/v1/recover", "", Public),
     ("POST /api/v1/recovery-code", r#"{"name":"nobody"}"#, One(&["users manage"])),
     ("GET /api/v1/users", "", One(&["users read"])),
@@ -75,8 +94,14 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("PATCH /api/v1/users/{name}", r#"{"disabled":true}"#, One(&["users manage"])),
     ("GET /api/v1/users/{name}/tokens", "", One(&["users read"])),
     ("POST /api/v1/users/{name}/tokens", r#"{"label":"x","expires":null}"#, One(&["users manage"])),
+    ("DELETE /api/v1/users/{name}/second-factor", "", One(&["users manage"])),
+    ("GET /api/v1/users/{name}/sessions", "", One(&["users read"])),
+    ("DELETE /api/v1/users/{name}/sessions", "", One(&["users manage"])),
+    ("DELETE /api/v1/users/{name}/sessions/{id}", "", One(&["users manage"])),
     ("DELETE /api/v1/tokens/{id}", "", One(&["users manage"])),
     ("POST /api/v1/search", r#"{"query":"*"}"#, One(&["events read"])),
+    ("POST /api/v1/mask", "?dataset=people&purpose=triage", One(&["decisions export"])),
+    ("POST /api/v1/events/export", r#"{"query":"*","purpose":"triage","recipient":"x"}"#, One(&["events export"])),
     ("GET /api/v1/events/{id}", "", One(&["events read"])),
     ("GET /api/v1/fields", "", One(&["events read"])),
     ("GET /api/v1/alerts", "", One(&["alerts read"])),
@@ -103,6 +128,7 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("GET /api/v1/import/position", "", One(&["ingest write"])),
     ("GET /api/v1/certificates", "", One(&["certificates read"])),
     ("POST /api/v1/certificates", r#"{"site":"nowhere"}"#, One(&["certificates manage"])),
+    ("POST /api/v1/certificates/machines", r#"{"machine":"nobody"}"#, One(&["certificates manage"])),
     ("GET /api/v1/certificates/authority", "", One(&["certificates read"])),
     ("POST /api/v1/certificates/bulk", r#"{"out":"/nowhere"}"#, Socket),
     ("POST /api/v1/certificates/revoke", r#"{"target":"nowhere"}"#, One(&["certificates manage"])),
@@ -118,6 +144,38 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("POST /api/v1/responses/{plan}/undo", "", One(&["responses manage"])),
     ("GET /api/v1/policy", "", One(&["policy read"])),
     ("POST /api/v1/policy/explain", QUESTION, One(&["policy read"])),
+    ("GET /api/v1/policy/versions", "", One(&["policy read"])),
+    ("GET /api/v1/policy/export", "", One(&["policy read"])),
+    ("GET /api/v1/policy/diff", "?from=embedded", One(&["policy read"])),
+    ("POST /api/v1/policy/import", r#"{"files":{},"dry_run":true}"#, One(&["policy manage"])),
+    ("POST /api/v1/policy/simulate", r#"{"files":{}}"#, One(&["policy read"])),
+    ("GET /api/v1/policy/review", "", All(&["policy read", "users read"])),
+    ("GET /api/v1/policy/requests", "", One(&["users read"])),
+    ("POST /api/v1/policy/requests/{id}/approve", "", One(&["users write"])),
+    ("POST /api/v1/policy/requests/{id}/refuse", r#"{"reason":"not needed"}"#, One(&["users write"])),
+    ("GET /api/v1/policy/personnel", "", One(&["users read"])),
+    ("POST /api/v1/policy/personnel", PERSONNEL, One(&["users write"])),
+    ("GET /api/v1/policy/notices", "", One(&["audit read"])),
+    ("POST /api/v1/policy/notices/{id}/acknowledge", "", One(&["audit read"])),
+    ("GET /api/v1/requests", "", One(&["requests read"])),
+    ("POST /api/v1/requests", REQUEST, One(&["requests write"])),
+    ("GET /api/v1/requests/{id}", "", One(&["requests read"])),
+    ("POST /api/v1/requests/{id}/approve", "", One(&["requests manage"])),
+    ("POST /api/v1/requests/{id}/narrow", r#"{"reason":"less","to":{}}"#, One(&["requests manage"])),
+    ("POST /api/v1/requests/{id}/refuse", r#"{"reason":"no","basis":"public-task"}"#, One(&["requests manage"])),
+    ("POST /api/v1/requests/{id}/withdraw", r#"{"reason":"over"}"#, One(&["requests manage", "requests write"])),
+    ("POST /api/v1/requests/{id}/delegate", r#"{"to":"nobody"}"#, One(&["requests manage"])),
+    ("POST /api/v1/requests/{id}/renew", r#"{"until":"2222-01-01T00:00:00Z","reason":"on"}"#, One(&["requests write"])),
+    ("GET /api/v1/requests/{id}/agreement", "", One(&["requests read"])),
+    ("GET /api/v1/reveals", "", One(&["reveals read"])),
+    ("POST /api/v1/reveals", REVEAL, One(&["reveals write"])),
+    // A token alone breaks no glass: it takes a second factor.
+    ("POST /api/v1/reveals/break-glass", REVEAL, Certificate),
+    ("GET /api/v1/reveals/{id}/values", "", One(&["reveals write"])),
+    ("POST /api/v1/reveals/{id}/approve", "", One(&["reveals manage"])),
+    ("POST /api/v1/reveals/{id}/refuse", r#"{"reason":"no"}"#, One(&["reveals manage"])),
+    ("POST /api/v1/reveals/{id}/withdraw", r#"{"reason":"over"}"#, One(&["reveals manage", "reveals write"])),
+    ("POST /api/v1/reveals/{id}/review", r#"{"justified":true,"finding":"x"}"#, One(&["reveals manage"])),
     ("GET /api/v1/audit", "", One(&["audit read"])),
     ("POST /api/v1/audit/search", r#"{"query":"*"}"#, One(&["audit read"])),
     ("GET /api/v1/audit/events/{id}", "", One(&["audit read"])),
@@ -130,17 +188,43 @@ const TABLE: &[(&str, &str, Need)] = &[
     ("GET /ledger/tile/{level}/{tile}", "", One(&["platform read", "audit read"])),
     ("GET /api/v1/ledger/proof/{index}", "", One(&["platform read", "audit read"])),
     ("POST /api/v1/ledger/verify", "", One(&["platform read", "audit read"])),
+    ("POST /api/v1/subjects/find", SUBJECT, One(&["subjects read"])),
+    ("POST /api/v1/subjects/shred", SUBJECT, One(&["subjects manage"])),
+    ("GET /api/v1/subjects/certificates/{id}", "", One(&["subjects read"])),
+    ("POST /api/v1/subjects/export", SUBJECT, One(&["subjects export"])),
+    ("GET /api/v1/subjects/shred", "", One(&["subjects read"])),
+    ("POST /api/v1/subjects/shred/{id}/approve", "", One(&["subjects manage"])),
+    ("POST /api/v1/subjects/shred/{id}/refuse", r#"{"reason":"no"}"#, One(&["subjects manage"])),
+    ("GET /api/v1/subjects/restrictions", "", One(&["subjects read"])),
+    ("POST /api/v1/subjects/restrictions", SUBJECT, One(&["subjects write"])),
+    ("POST /api/v1/subjects/restrictions/{id}/lift", r#"{"reason":"over"}"#, One(&["subjects write"])),
+    ("GET /api/v1/subjects/requests", "", One(&["subjects read"])),
+    ("POST /api/v1/subjects/requests", r#"{"kind":"access","reference":"1/2026"}"#, One(&["subjects write"])),
+    ("POST /api/v1/subjects/requests/{id}/acknowledge", "", One(&["subjects write"])),
+    ("POST /api/v1/subjects/requests/{id}/extend", r#"{"reason":"x"}"#, One(&["subjects write"])),
+    ("POST /api/v1/subjects/requests/{id}/close", r#"{"outcome":"fulfilled"}"#, One(&["subjects write"])),
+    ("GET /api/v1/subjects/requests/{id}/form", "", One(&["subjects read"])),
     ("GET /api/v1/stats", "", One(&["sites read"])),
     ("GET /api/v1/config", "", One(&["platform read"])),
     ("POST /api/v1/reload", "", One(&["platform manage"])),
+    ("GET /api/v1/keys", "", One(&["platform read"])),
+    ("POST /api/v1/keys/rotate", r#"{"keys":"look-up"}"#, One(&["platform manage"])),
+    ("POST /api/v1/backup", r#"{"to":"/nowhere"}"#, Socket),
 ];
 
+const SUBJECT: &str = r#"{"values":["0912345678"],"reason":"tried by a test"}"#;
 const BULK: &str = "{\"create\":{}}\n{\"message\":\"one\"}\n";
 const EXCEPTION: &str =
     r#"{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}"#;
 const PREVIEW: &str = r#"{"exception":{"rules":["x"],"fields":{"user.name":"x"},"reason":"tried by a test","expires":"2222-01-01T00:00:00Z"}}"#;
 const BACKTEST: &str =
     r#"{"yaml":"title: t\nlogsource: {product: nginx}\ndetection: {s: {event.outcome: x}, condition: s}\n"}"#;
+const EVALUATION: &str =
+    r#"{"subject":{"type":"role","id":"auditor"},"action":{"name":"read"},"resource":{"type":"audit","id":"*"}}"#;
+const PERSONNEL: &str = r#"{"account":"nobody-yet","kind":"training","begins":"2026-01-01T00:00:00Z","ends":"2036-01-01T00:00:00Z","document":"x"}"#;
+const REQUEST: &str = r#"{"agency":"agency-b","purpose":"agency-review","reason":"x","terms":{"fields":["source.ip"],"from":"2026-01-01T00:00:00Z","until":"2222-01-01T00:00:00Z","people":["nobody-yet"]}}"#;
+const REVEAL: &str =
+    r#"{"agency":"agency-a","tokens":["x"],"purpose":"incident-response","case":"case-1","reason":"x"}"#;
 const QUESTION: &str = r#"{"role":"auditor","operation":"read","object":"audit"}"#;
 
 /// The policy file, read by itself and not by the guard that is tested.
@@ -187,7 +271,7 @@ fn may(policy: &PolicyFile, role: &str, need: &Need) -> bool {
         One(whats) => whats.iter().any(|what| policy.allows(role, what, &["all", "own_agency"])),
         All(whats) => whats.iter().all(|what| policy.allows(role, what, &["all", "own_agency"])),
         Whole(what) => policy.allows(role, what, &["all"]),
-        Socket | Certificate => false,
+        Socket | Certificate | Session => false,
     }
 }
 

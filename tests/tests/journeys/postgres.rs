@@ -84,3 +84,39 @@ fn the_alert_is_found_before_and_after_a_restart() {
     let (status, ready) = server.anonymous().unwrap().get("/readyz").unwrap();
     assert_eq!((status, &ready["parts"]["store"]), (200, &Value::from("ok")), "{ready}");
 }
+
+#[test]
+fn a_backup_takes_the_database_along() {
+    let Some(schema) = Schema::new() else { return };
+    if !["pg_dump", "pg_restore"].into_iter().all(tests::has) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("url");
+    std::fs::write(&file, schema.url() + "\n").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let config = format!("[privacy]\npseudonyms = true\n[store]\nurl_file = \"{}\"\n", file.display());
+    let mut server = Server::start(&Setup { config, sites: SITES.to_owned() }).unwrap();
+    let token = server.token("lead", Role("soc-lead", None)).unwrap();
+    let log = server.path("calls.log");
+    std::fs::write(&log, "somebody called 0912345678\n").unwrap();
+    server.cli(&["import", "--site", "hcm-a", &log.display().to_string()]).unwrap();
+    let (backup, config) = (server.path("backup"), server.path("metrosoc.toml"));
+    let (backup, config) = (backup.display().to_string(), config.display().to_string());
+    server.cli(&["backup", &backup]).unwrap();
+    server.cli(&["backup", "verify", &backup]).unwrap();
+    assert_eq!(server.stop().unwrap(), 0);
+    std::fs::rename(server.data(), server.path("lost")).unwrap();
+    schema.ask(&format!("DROP SCHEMA {} CASCADE", schema.name));
+    server.cli(&["restore", &backup, "--config", &config]).unwrap();
+    let keys = [server.path("lost/vault-keys"), server.data().join("vault-keys")];
+    tests::run(Command::new("cp").arg("-a").args(keys)).unwrap();
+    let accounts = schema.ask(&format!("SELECT count(*) FROM {}.account WHERE name = 'lead'", schema.name));
+    assert_eq!(accounts, "1");
+    server.restart().unwrap();
+    let api = Api::new(server.port("https"), server.roots(), Some(token)).unwrap();
+    assert_eq!(api.get("/api/v1/session").unwrap().0, 200, "the account's token is known");
+    assert_eq!(api.count("0912345678").unwrap(), 1, "the vault's rows are back");
+    assert_eq!(server.anonymous().unwrap().get("/readyz").unwrap().0, 200);
+    server.cli(&["ledger", "verify"]).unwrap();
+}

@@ -1,5 +1,5 @@
-//! SIGHUP brings in new rules, a new policy and a new certificate while the server runs; what cannot be read leaves the
-//! old in force.
+//! SIGHUP brings in new rules, a new policy, policies of other applications, holidays and a new certificate while the
+//! server runs; what cannot be read leaves the old in force.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -128,4 +128,53 @@ fn rules_policy_and_certificate_are_read_again() {
     hang_up(&server);
     let lead = Api::new(server.port("https"), &third, Some(token)).unwrap();
     assert_eq!(lead.count("xyzzy").unwrap(), 1);
+}
+
+#[test]
+fn policies_of_other_applications_and_holidays_are_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, privacy) = (folder.path().join("policy"), folder.path().join("privacy"));
+    std::fs::create_dir_all(&privacy).unwrap();
+    tests::run(Command::new("cp").arg("-r").arg(repository().join("rules/policy")).arg(&policy)).unwrap();
+    let (lists, holidays) = (policy.join("applications.csv"), privacy.join("holidays.csv"));
+    let head = "date,counts,status,name_vi,name_en\n";
+    std::fs::write(&lists, "p, reader, can_read, todo, any, allow\ng, id-of-lan, reader\n").unwrap();
+    std::fs::write(&holidays, head).unwrap();
+    let config = format!("[policy]\npath = \"{}\"\n[privacy]\nrules = \"{}\"\n", policy.display(), privacy.display());
+    let server = Server::start(&Setup { config, ..Setup::default() }).unwrap();
+    let gateway = server.user("lgsp", Role("machine", None)).unwrap();
+    let officer = server.user("huong", Role("dpo", None)).unwrap();
+    let may = |action: &str| {
+        let asked = json!({
+            "subject": { "type": "identity", "id": "id-of-lan" }, "action": { "name": action },
+            "resource": { "type": "todo", "id": "7" },
+        });
+        let (status, answer) = gateway.post("/access/v1/evaluation", &asked).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        answer["decision"] == json!(true)
+    };
+    // A Monday; receipt is confirmed within two working days.
+    let due = |reference: &str| {
+        let new = json!({ "kind": "access", "reference": reference, "received": "2026-11-16T02:00:00Z" });
+        let (status, answer) = officer.post("/api/v1/subjects/requests", &new).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        answer["request"]["owed"][0]["by"].as_str().unwrap().to_owned()
+    };
+    assert!(may("can_read") && !may("can_write"));
+    assert!(due("1/2026").starts_with("2026-11-18T16:59:59"), "{}", due("1/2026"));
+
+    std::fs::write(&lists, "p, writer, can_write, todo, any, allow\ng, id-of-lan, writer\n").unwrap();
+    std::fs::write(&holidays, format!("{head}2026-11-17,holiday,confirmed,a,b\n")).unwrap();
+    hang_up(&server);
+    assert!(!may("can_read") && may("can_write"));
+    assert!(due("2/2026").starts_with("2026-11-19T16:59:59"), "{}", due("2/2026"));
+
+    // Neither can be read: those before stay.
+    std::fs::write(&lists, "p, writer, can_write\n").unwrap();
+    std::fs::write(&holidays, format!("{head}2026-11-31,holiday,confirmed,a,b\n")).unwrap();
+    hang_up(&server);
+    assert!(!may("can_read") && may("can_write"));
+    assert!(due("3/2026").starts_with("2026-11-19T16:59:59"), "{}", due("3/2026"));
+    let log = server.log();
+    assert!(log.contains("applications: ") && log.contains("`2026-11-31` is no day"), "{log}");
 }

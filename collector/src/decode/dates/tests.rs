@@ -64,6 +64,13 @@ fn other_times_are_read() {
     check(dates.iso("2026-11-03 07:00:00"), "2026-11-03T00:00:00Z");
     check(dates.iso_utc("2026-11-03 07:00:00.5"), "2026-11-03T07:00:00.500Z");
     check(dates.iso("9999-12-31T23:59:59Z"), "none");
+    check(dates.bsd_text("Nov 03 2026 07:00:00"), "2026-11-03T00:00:00Z");
+    check(dates.bsd_text("Nov 03 2026 07:00:00 GMT"), "2026-11-03T07:00:00Z");
+    check(dates.bsd_text("Nov 03 2026 07:00:00.250 UTC"), "2026-11-03T07:00:00.250Z");
+    check(dates.bsd_text("Nov 03 2026 07:00:00.250 ICT"), "2026-11-03T00:00:00.250Z");
+    check(dates.bsd_text("Nov 03 2026 07:00:00 GMT-05:00"), "2026-11-03T12:00:00Z");
+    check(dates.bsd_text("Nov 03 07:00:00 +0900"), "2026-11-02T22:00:00Z");
+    check(dates.bsd_text("Nov 03 2026 07:00:00 PST"), "2026-11-03T00:00:00Z");
     check(dates.iso("2026-13-03T07:00:00Z"), "none");
     check(dates.iso("nonsense"), "none");
     check(dates.common_log("03/Nov/2026:07:00:00 +0700"), "2026-11-03T00:00:00Z");

@@ -40,6 +40,12 @@ fn rfc5424_headers_are_read() {
     );
     check("<34>1 - - - - - -", "4.2 - - - - - |");
     check("<34>1 9999-12-31T23:59:59Z h a - - - x", "4.2 - h a - - |x");
+    // Structured data that is broken or missing: the header counts, the rest is the message.
+    check(
+        "<34>1 2026-11-03T00:00:00Z h a - - [x v=\"no end text",
+        "4.2 2026-11-03T00:00:00Z h a - - |[x v=\"no end text",
+    );
+    check("<34>1 2026-11-03T00:00:00Z h a 7 - just text", "4.2 2026-11-03T00:00:00Z h a 7 - |just text");
 }
 
 #[test]

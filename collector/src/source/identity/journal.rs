@@ -32,6 +32,8 @@ pub(super) struct Journal {
     begun: Timestamp,
     /// The newer generation must be begun anew with the next batch.
     turning: bool,
+    /// The generation of the sealing key under which all of it is sealed; `None` when nobody looked.
+    sealed_under: Option<u32>,
 }
 
 /// What was read at start.
@@ -45,7 +47,7 @@ pub(super) struct Read {
 impl Journal {
     pub(super) fn open(dir: PathBuf, sealer: Sealer, now: Timestamp) -> Result<(Self, Read), SpoolError> {
         fs::create_dir_all(&dir).map_err(|source| SpoolError::Io { doing: "create", path: dir.clone(), source })?;
-        let journal = Self { dir, sealer, count: 0, length: 0, begun: now, turning: false };
+        let journal = Self { dir, sealer, count: 0, length: 0, begun: now, turning: false, sealed_under: None };
         let (mut entries, _) = journal.batches(&journal.older())?;
         let (newer, length) = journal.batches(&journal.newer())?;
         let count = newer.len();
@@ -72,6 +74,52 @@ impl Journal {
     /// Whether the newer generation has to end.
     pub(super) fn is_full(&self, now: Timestamp) -> bool {
         self.count >= GENERATION_MAX || now.secs().saturating_sub(self.begun.secs()) >= GENERATION_SECS
+    }
+
+    /// Seals anew what an older generation of the sealing key sealed; gives the generation under which all of it is sealed.
+    pub(super) fn reseal(&mut self) -> Result<u32, SpoolError> {
+        let generation = self.sealer.generation();
+        if self.sealed_under == Some(generation) {
+            return Ok(generation);
+        }
+        for path in [self.older(), self.newer()] {
+            let Some(bytes) = read(&path)? else { continue };
+            let (mut anew, mut stale, mut rest) = (Vec::with_capacity(bytes.len()), false, bytes.as_slice());
+            while let Some((plain, behind)) = self.batch(rest) {
+                let before = rest.get(4..rest.len().saturating_sub(behind.len())).unwrap_or_default();
+                stale |= !self.sealer.is_current(before);
+                let sealed = self.seal(AAD, &plain, &path)?;
+                anew.extend_from_slice(&u32::try_from(sealed.len()).unwrap_or(u32::MAX).to_le_bytes());
+                anew.extend_from_slice(&sealed);
+                rest = behind;
+            }
+            if stale {
+                replace(&path, &anew).map_err(|source| SpoolError::Io {
+                    doing: "write",
+                    path: path.clone(),
+                    source,
+                })?;
+                if path == self.newer() && !self.turning {
+                    self.length = anew.len() as u64;
+                }
+            }
+        }
+        let path = self.files();
+        if let Some(sealed) = read(&path)? {
+            let anew = self.sealer.reseal(AAD_FILES, &sealed);
+            let anew = anew.map_err(|source| SpoolError::Key { path: path.clone(), source })?;
+            if let Some(anew) = anew {
+                replace(&path, &anew).map_err(|source| SpoolError::Io {
+                    doing: "write",
+                    path: path.clone(),
+                    source,
+                })?;
+            }
+        }
+        let sync = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        sync.map_err(|source| SpoolError::Io { doing: "sync", path: self.dir.clone(), source })?;
+        self.sealed_under = Some(generation);
+        Ok(generation)
     }
 
     /// Ends the newer generation with the next batch.

@@ -17,6 +17,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,7 @@ pub struct Identities {
     state: Mutex<State>,
     spool: Arc<Spool>,
     clock: Arc<dyn Clock>,
+    sealed_under: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -94,7 +96,8 @@ impl Identities {
                 state.recall(&record);
             }
         }
-        let identities = Arc::new(Self { state: Mutex::new(state), spool, clock });
+        let sealed_under = AtomicU32::new(0);
+        let identities = Arc::new(Self { state: Mutex::new(state), spool, clock, sealed_under });
         let writer = Writer { identities: Arc::clone(&identities), consumer, journal };
         Ok((identities, writer))
     }
@@ -110,6 +113,11 @@ impl Identities {
         let (verdicts, mine) = state.known.claim(entries);
         drop(state);
         (verdicts, Claim::new(Arc::clone(self), number, mine))
+    }
+
+    /// The generation of the sealing key under which everything written down is sealed.
+    pub fn sealed_under(&self) -> u32 {
+        self.sealed_under.load(Ordering::Acquire)
     }
 
     /// Up to where a file is stored.
@@ -182,6 +190,12 @@ impl Writer {
             state.unwritten.splice(0..0, unwritten);
             state.files_changed |= files.is_some();
             return;
+        }
+        match tokio::task::block_in_place(|| self.journal.reseal()) {
+            Ok(generation) => self.identities.sealed_under.store(generation, Ordering::Release),
+            Err(error) => {
+                tracing::error!(error = %crate::spool::chain(&error), "identities not sealed anew; trying again");
+            }
         }
         if let Err(error) = self.consumer.commit(settled).await {
             tracing::warn!(error = %crate::spool::chain(&error), "position of identities not stored");

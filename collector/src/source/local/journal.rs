@@ -9,11 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use event::Timestamp;
 use serde_json::{Map, Value};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdout, Command};
 
+use super::resume::{Resume, SETTLE_EVERY, note};
 use super::{LocalSettings, Sink, checkpoint};
 use crate::source::{FrameLimits, Framer, Frames, own};
+use crate::spool::Spool;
 use crate::{Format, Record, SourceError};
 
 /// Bytes of a read.
@@ -60,13 +62,14 @@ pub(super) async fn is_there(dirs: &[PathBuf]) -> Result<(), String> {
 }
 
 /// Follows the journal; starts `journalctl` again when it ends.
-pub(super) async fn follow(settings: &LocalSettings, sink: &Sink) -> Result<(), SourceError> {
+pub(super) async fn follow(settings: &LocalSettings, spool: &Spool, sink: &Sink) -> Result<(), SourceError> {
     tracing::info!("reading this machine's journal");
+    let mut resume = resume(settings, spool).await?;
     loop {
         let (mut child, stdout) = start(settings)?;
         let read = tokio::select! {
             () = sink.cancel.cancelled() => Ok(()),
-            read = read_all(stdout, settings, sink) => read,
+            read = read_all(stdout, settings, sink, &mut resume) => read,
         };
         let _ = child.kill().await;
         read?;
@@ -77,44 +80,73 @@ pub(super) async fn follow(settings: &LocalSettings, sink: &Sink) -> Result<(), 
     }
 }
 
-fn cursor_path(settings: &LocalSettings) -> PathBuf {
+/// Puts the checkpoint where the spool is: a run that was killed may have stored entries and not said so.
+pub(super) async fn resume(settings: &LocalSettings, spool: &Spool) -> Result<Resume, SourceError> {
+    let (resume, cursor) = Resume::open(spool).await?;
+    if let Some(cursor) = cursor {
+        checkpoint::write(&cursor_path(settings), &cursor)?;
+    }
+    Ok(resume)
+}
+
+pub(super) fn cursor_path(settings: &LocalSettings) -> PathBuf {
     settings.state_dir.join("journal.cursor")
+}
+
+/// Where `journalctl` goes on, and what it is told.
+pub(super) fn place(settings: &LocalSettings) -> Vec<String> {
+    match checkpoint::read::<String>(&cursor_path(settings)) {
+        Some(cursor) => vec![format!("--after-cursor={cursor}"), "--lines=all".to_owned()],
+        None => vec![format!("--lines={}", settings.first_lines)],
+    }
 }
 
 fn start(settings: &LocalSettings) -> Result<(Child, ChildStdout), SourceError> {
     let failed = |source| SourceError::Local { doing: "run", path: "journalctl".into(), source };
     let mut command = Command::new("journalctl");
     command.args(["--follow", "--output=json", "--all", "--quiet", "--no-pager"]);
-    match checkpoint::read::<String>(&cursor_path(settings)) {
-        Some(cursor) => command.arg(format!("--after-cursor={cursor}")).arg("--lines=all"),
-        None => command.arg(format!("--lines={}", settings.first_lines)),
-    };
+    command.args(place(settings));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     let stdout = child.stdout.take().ok_or_else(|| failed(std::io::ErrorKind::BrokenPipe.into()))?;
     Ok((child, stdout))
 }
 
-async fn read_all(mut stdout: ChildStdout, settings: &LocalSettings, sink: &Sink) -> Result<(), SourceError> {
+/// Stores entries, each with its cursor, and notes the cursor once they are durable.
+pub(super) async fn read_all(
+    mut stdout: impl AsyncRead + Unpin,
+    settings: &LocalSettings,
+    sink: &Sink,
+    resume: &mut Resume,
+) -> Result<(), SourceError> {
     let lane = sink.lane("journal");
     let frame_bytes_max = settings.frame.frame_bytes_max.saturating_mul(JSON_BYTES_FACTOR);
     let mut framer = Framer::lines(FrameLimits { frame_bytes_max, count_max: 0 });
     let mut buffer = vec![0; READ_BYTES];
     loop {
-        let Ok(count @ 1..) = stdout.read(&mut buffer).await else { return Ok(()) };
+        // Nothing is on its way here: what the spool has of the journal is in the checkpoint.
+        resume.settle(SETTLE_EVERY).await;
+        let count = tokio::select! {
+            read = stdout.read(&mut buffer) => read.unwrap_or(0),
+            () = tokio::time::sleep(SETTLE_EVERY) => continue,
+        };
+        if count == 0 {
+            return Ok(());
+        }
         let mut frames = Frames::default();
         framer.push(buffer.get(..count).unwrap_or_default(), &mut frames);
         let now = sink.attribution.now();
         let (mut records, mut cursor, mut skipped) = (Vec::new(), None, 0);
         for (line, cut) in frames.into_frames() {
             let entry = entry(&line, settings.frame.frame_bytes_max);
+            let dedupe = entry.cursor.as_deref().map(note);
             cursor = entry.cursor.or(cursor);
             if entry.own {
                 skipped += 1;
                 continue;
             }
             let record = Record::new(lane.origin.clone(), now, Bytes::from(entry.message)).with_format(Format::Syslog);
-            records.push(Record { truncated: cut || entry.truncated, ..record });
+            records.push(Record { truncated: cut || entry.truncated, dedupe, ..record });
         }
         own::skipped(skipped);
         if sink.store(&lane, records).await.is_err() {

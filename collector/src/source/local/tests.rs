@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 
-use event::{EventId, SystemClock};
+use event::{EventId, SystemClock, Timestamp};
 use keys::{KeySource, Keyring};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -120,6 +120,60 @@ async fn a_file_is_followed_through_rotation_truncation_and_restart() {
     house.write(" finished\n");
     let mut tail = tail::Tail::new(&house.log(), &settings, &house.sink);
     house.check(&mut tail, &["unfinished finished"]).await;
+}
+
+/// Entries as `journalctl` writes them, each with a cursor of its number.
+fn entries(numbers: std::ops::Range<u32>) -> String {
+    let entry = |number| format!("{{\"__CURSOR\":\"s={number}\",\"_COMM\":\"sshd\",\"MESSAGE\":\"entry {number}\"}}\n");
+    numbers.map(entry).collect()
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_before_its_checkpoint_stores_no_entry_twice() {
+    let mut house = House::new().await;
+    let settings = house.settings();
+    let cursor = journal::cursor_path(&settings);
+    assert_eq!(journal::place(&settings), ["--lines=2"]);
+    let mut resume = journal::resume(&settings, &house.spool).await.unwrap();
+    journal::read_all(entries(0..5).as_bytes(), &settings, &house.sink, &mut resume).await.unwrap();
+    assert_eq!(journal::place(&settings), ["--after-cursor=s=4", "--lines=all"]);
+    drop(resume);
+
+    // The spool has entries 5 to 7, then those of somebody else; the checkpoint does not say so.
+    let mut resume = journal::resume(&settings, &house.spool).await.unwrap();
+    let checkpoint = fs::read(&cursor).unwrap();
+    journal::read_all(entries(5..8).as_bytes(), &settings, &house.sink, &mut resume).await.unwrap();
+    fs::write(&cursor, checkpoint).unwrap();
+    drop(resume);
+    let record = Record::new(house.sink.lane("other").origin.clone(), Timestamp::from_secs(1), "other");
+    house.sink.intake.submit(vec![record]).await.unwrap();
+    assert_eq!(journal::place(&settings), ["--after-cursor=s=4", "--lines=all"]);
+    let mut resume = journal::resume(&settings, &house.spool).await.unwrap();
+    assert_eq!(journal::place(&settings), ["--after-cursor=s=7", "--lines=all"]);
+    // Also where the checkpoint is gone altogether.
+    fs::remove_file(&cursor).unwrap();
+    drop(resume);
+    resume = journal::resume(&settings, &house.spool).await.unwrap();
+    assert_eq!(journal::place(&settings), ["--after-cursor=s=7", "--lines=all"]);
+
+    journal::read_all(entries(8..9).as_bytes(), &settings, &house.sink, &mut resume).await.unwrap();
+    let mut found = Vec::new();
+    while house.consumer.behind() > 0 {
+        let batch = house.consumer.next_batch(100, Duration::from_secs(1)).await.unwrap();
+        found.extend(batch.into_iter().map(|(_, record)| String::from_utf8_lossy(&record.bytes).into_owned()));
+    }
+    let numbers: Vec<&str> = found.iter().filter_map(|line| line.rsplit_once(' ')).map(|(_, number)| number).collect();
+    assert_eq!(numbers, ["0", "1", "2", "3", "4", "5", "6", "7", "8"]);
+    assert_eq!(found.len(), 10);
+
+    // What is in the checkpoint the next start does not look for, and the spool need not keep.
+    resume.settle(Duration::ZERO).await;
+    drop(resume);
+    let (_, cursor) = resume::Resume::open(&house.spool).await.unwrap();
+    assert_eq!(cursor, None);
+    // Where the journal is not followed any more nothing is kept for it.
+    without_journal(&house.spool).unwrap();
+    assert_eq!(house.spool.reader("journal", Some(house.spool.next_id())).unwrap().behind(), 0);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ pub use frame::{RelpCommand, RelpFault, RelpFrame, RelpFrames, RelpReader};
 
 use super::limits::Slot;
 use super::sampled::Sampler;
-use super::syslog::{Greeted, Listening, PeerGate, SyslogSettings, accept, greet, until_revoked};
+use super::syslog::{Greeted, Listening, PeerGate, SyslogSettings, accept, greet, until_invalid};
 use crate::SourceError;
 use crate::sites::Attribution;
 use crate::spool::Intake;
@@ -52,12 +52,15 @@ pub async fn serve_tls(
 async fn serve_greeted(
     stream: TcpStream,
     peer: IpAddr,
-    slot: Slot,
+    mut slot: Slot,
     listening: Arc<Listening>,
     gate: Arc<dyn PeerGate>,
 ) {
-    let Some(Greeted { stream, lane, serial }) = greet(stream, peer, &slot, &listening, &*gate).await else { return };
-    Session::new(listening, slot, lane, peer).serve(stream, until_revoked(gate.cut(), &serial)).await;
+    let Some(Greeted { stream, lane, identity }) = greet(stream, peer, &slot, &listening, &*gate).await else { return };
+    slot.prove();
+    let attribution = Arc::clone(&listening.attribution);
+    let cut = until_invalid(&*gate, &identity, || attribution.now());
+    Session::new(listening, slot, lane, peer).serve(stream, cut).await;
 }
 
 /// Serves RELP over plain TCP as [`serve_tls`]: the sender is known by its address, which proves nothing.
@@ -74,8 +77,9 @@ pub async fn serve_plain(
     let transport = Transport::RelpPlain;
     let listening =
         Arc::new(Listening { settings, transport, intake, attribution, cancel, sampler: Sampler::default() });
-    accept(listener, listening, |stream, peer, slot, listening| async move {
+    accept(listener, listening, |stream, peer, mut slot, listening| async move {
         let Some(lane) = listening.admit(peer) else { return };
+        slot.prove();
         Session::new(listening, slot, lane, peer).serve(stream, std::future::pending()).await;
     })
     .await

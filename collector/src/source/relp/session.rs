@@ -65,17 +65,17 @@ impl Session {
     }
 
     /// Serves the stream until it ends; `cut` ends it at once.
-    pub(super) async fn serve<S>(mut self, mut stream: S, cut: impl Future<Output = ()>) -> Ended
+    pub(super) async fn serve<S>(mut self, mut stream: S, cut: impl Future<Output = Ended>) -> Ended
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         let mut reader = RelpReader::new(self.listening.settings.frame);
         let ended = tokio::select! {
             biased;
-            () = cut => Ended::Revoked,
+            ended = cut => ended,
             ended = self.read_on(&mut stream, &mut reader) => ended,
         };
-        if !matches!(ended, Ended::Revoked | Ended::Broken) {
+        if !matches!(ended, Ended::Revoked | Ended::Expired | Ended::Broken) {
             // A client that is gone does not hear it, and sends again what was not answered.
             let farewell = async {
                 stream.write_all(SERVER_CLOSE).await?;
@@ -96,6 +96,10 @@ impl Session {
         let mut buffer = vec![0; READ_BYTES.0];
         let mut begun = Instant::now();
         loop {
+            let held = Instant::now();
+            self.sender.wait_for_turn().await;
+            // The time that we hold it back is not its own.
+            begun += held.elapsed();
             let settings = &self.listening.settings;
             let patience = match (self.opened, reader.is_mid_frame()) {
                 (false, _) => (settings.handshake_timeout.saturating_sub(begun.elapsed()), Ended::SlowFrame),

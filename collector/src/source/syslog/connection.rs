@@ -36,7 +36,7 @@ impl Connection {
     }
 
     /// Serves the stream until it ends; `cut` ends it at once.
-    pub(super) async fn serve<S>(mut self, mut stream: S, cut: impl Future<Output = ()>) -> Ended
+    pub(super) async fn serve<S>(mut self, mut stream: S, cut: impl Future<Output = Ended>) -> Ended
     where
         S: AsyncRead + Unpin,
     {
@@ -44,12 +44,12 @@ impl Connection {
         let mut framer = Framer::new(listening.settings.frame);
         let ended = tokio::select! {
             biased;
-            () = cut => Ended::Revoked,
+            ended = cut => ended,
             ended = self.read_on(&mut stream, &mut framer) => ended,
         };
         // Many senders close without saying so: between two frames nothing is lost by that.
         let ended = if ended == Ended::Broken && !framer.is_mid_frame() { Ended::Closed } else { ended };
-        if ended != Ended::Revoked && framer.is_mid_frame() {
+        if !matches!(ended, Ended::Revoked | Ended::Expired) && framer.is_mid_frame() {
             let mut frames = Frames::default();
             framer.finish(ended == Ended::Closed, &mut frames);
             let bytes = frames.bytes_total();
@@ -67,6 +67,10 @@ impl Connection {
         let mut buffer = vec![0; READ_BYTES.0];
         let mut begun = Instant::now();
         loop {
+            let held = Instant::now();
+            self.sender.wait_for_turn().await;
+            // The time that we hold it back is not its own.
+            begun += held.elapsed();
             let patience = if framer.is_mid_frame() {
                 (self.listening.settings.frame_timeout.saturating_sub(begun.elapsed()), Ended::SlowFrame)
             } else {

@@ -18,7 +18,7 @@ use std::time::Duration;
 use event::Transport;
 use tokio_util::sync::CancellationToken;
 
-pub(in crate::source) use peer::until_revoked;
+pub(in crate::source) use peer::until_invalid;
 pub use peer::{PeerGate, PeerIdentity};
 pub(in crate::source) use sender::{Ended, Sender};
 pub(in crate::source) use tcp::accept;
@@ -49,6 +49,9 @@ pub struct SyslogSettings {
     pub connections_per_address_max: usize,
     /// Most handshakes of one address at the same time; others wait for their turn. Default 64.
     pub handshakes_per_address_max: usize,
+    /// Most connections that have not shown whose they are; more are closed at once, and of one address
+    /// already half as many. Default 2,048: all sites may come back together, even behind one address.
+    pub unproven_max: usize,
     /// Most memory of unfinished frames of all connections. Default 128 MiB.
     pub partial_bytes_max: usize,
     /// UDP: what the kernel is asked to keep for us (`SO_RCVBUF`); it may grant less. Default 16 MiB.
@@ -67,6 +70,7 @@ impl Default for SyslogSettings {
             connections_max: 4_096,
             connections_per_address_max: 1_024,
             handshakes_per_address_max: 64,
+            unproven_max: 2_048,
             partial_bytes_max: 128 << 20,
             receive_buffer_bytes: 16 << 20,
             datagrams_bytes_max: 32 << 20,

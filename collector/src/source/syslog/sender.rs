@@ -2,14 +2,18 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use event::KnownBy;
+use event::{KnownBy, Transport};
 
 use super::Listening;
 use crate::sites::{Lane, Refusal};
 use crate::source::own;
 use crate::{Format, IntakeError, Record};
+
+/// Longest sleep of a sender that is held back, before it is looked at again.
+const HELD_MAX: Duration = Duration::from_secs(1);
 
 /// Why a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(in crate::source) enum Ended {
     Crowded,
     /// The peer's certificate was revoked.
     Revoked,
+    /// The peer's certificate is valid no more.
+    Expired,
     /// We are stopping.
     Stopped,
     /// The spool takes nothing more, or the sender is not taken any more.
@@ -94,10 +100,24 @@ impl Sender {
         }
     }
 
+    /// Waits while its site is over its quota: what it sends meanwhile stays in its socket.
+    pub(in crate::source) async fn wait_for_turn(&self) {
+        loop {
+            let wait = self.lane.share.wait(self.listening.attribution.now());
+            if wait.is_zero() {
+                return;
+            }
+            tokio::select! {
+                () = self.listening.cancel.cancelled() => return,
+                () = tokio::time::sleep(wait.min(HELD_MAX)) => {}
+            }
+        }
+    }
+
     /// Puts frames, with whether each was cut, into the spool and waits until they are durable; `bytes` are those of all.
     ///
     /// # Errors
-    /// When they are not stored; then they are counted as dropped.
+    /// When they are not stored; then they are counted as dropped, unless the sender waits for our word and has them still.
     pub(in crate::source) async fn store(
         &self,
         frames: impl Iterator<Item = (Bytes, bool)>,
@@ -122,13 +142,17 @@ impl Sender {
             return Ok(());
         }
         let count = records.len();
+        let _place = self.lane.share.place(bytes).await;
         match self.listening.intake.submit_until_stored(records, &self.listening.cancel).await {
             Ok(_) => {
                 self.lane.source.stored(count, bytes, now);
+                self.lane.share.charge(count, bytes, now);
                 Ok(())
             }
             Err(error) => {
-                self.lane.source.dropped(count as u64, now);
+                if !matches!(self.listening.transport, Transport::Relp | Transport::RelpPlain) {
+                    self.lane.source.dropped(count as u64, now);
+                }
                 self.complain("records not stored", &error.to_string());
                 Err(error)
             }
@@ -143,6 +167,10 @@ impl Sender {
             Ended::Broken => "connection broke",
             Ended::Revoked => {
                 tracing::warn!(peer = %self.peer, site = %self.lane.origin.site, "connection cut: certificate revoked");
+                return;
+            }
+            Ended::Expired => {
+                tracing::warn!(peer = %self.peer, site = %self.lane.origin.site, "connection cut: certificate expired");
                 return;
             }
             Ended::Closed | Ended::Idle | Ended::Stopped | Ended::Refused | Ended::Faulty => {

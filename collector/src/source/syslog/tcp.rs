@@ -13,7 +13,7 @@ use super::connection::{Connection, keep_alive};
 use super::{Listening, SyslogSettings};
 use crate::SourceError;
 use crate::sites::Attribution;
-use crate::source::limits::{Limits, Slot};
+use crate::source::limits::{LimitBounds, Limits, Slot};
 use crate::source::sampled::Sampler;
 use crate::spool::Intake;
 
@@ -34,8 +34,9 @@ pub async fn serve_tcp(
     let transport = Transport::SyslogTcp;
     let listening =
         Arc::new(Listening { settings, transport, intake, attribution, cancel, sampler: Sampler::default() });
-    accept(listener, listening, |stream, peer, slot, listening| async move {
+    accept(listener, listening, |stream, peer, mut slot, listening| async move {
         let Some(lane) = listening.admit(peer) else { return };
+        slot.prove();
         Connection::new(listening, slot, lane, peer).serve(stream, std::future::pending()).await;
     })
     .await
@@ -85,13 +86,14 @@ where
 
 fn limits(listening: &Listening) -> Arc<Limits> {
     let settings = &listening.settings;
-    Limits::new(
-        listening.transport.as_str(),
-        settings.connections_max,
-        settings.connections_per_address_max,
-        settings.handshakes_per_address_max,
-        settings.partial_bytes_max,
-    )
+    let bounds = LimitBounds {
+        total_max: settings.connections_max,
+        per_address_max: settings.connections_per_address_max,
+        handshakes_per_address_max: settings.handshakes_per_address_max,
+        unproven_max: settings.unproven_max,
+        partial_bytes_max: settings.partial_bytes_max,
+    };
+    Limits::new(listening.transport.as_str(), bounds)
 }
 
 fn admit(limits: &Arc<Limits>, listening: &Listening, peer: SocketAddr) -> Option<(IpAddr, Slot)> {

@@ -1,4 +1,4 @@
-//! Syslog over TLS: the site is the client certificate's, and a revoked certificate ends the connection.
+//! Syslog over TLS: the site is the client certificate's; a certificate that is revoked, or valid no more, ends the connection.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connection;
-use super::peer::{PeerGate, PeerIdentity, until_revoked};
+use super::peer::{PeerGate, PeerIdentity, until_invalid};
 use super::tcp::accept;
 use super::{Listening, SyslogSettings};
 use crate::SourceError;
@@ -41,10 +41,18 @@ pub async fn serve_tls(
     .await
 }
 
-async fn serve_one(stream: TcpStream, peer: IpAddr, slot: Slot, listening: Arc<Listening>, gate: Arc<dyn PeerGate>) {
-    let Some(Greeted { stream, lane, serial }) = greet(stream, peer, &slot, &listening, &*gate).await else { return };
+async fn serve_one(
+    stream: TcpStream,
+    peer: IpAddr,
+    mut slot: Slot,
+    listening: Arc<Listening>,
+    gate: Arc<dyn PeerGate>,
+) {
+    let Some(Greeted { stream, lane, identity }) = greet(stream, peer, &slot, &listening, &*gate).await else { return };
+    slot.prove();
+    let attribution = Arc::clone(&listening.attribution);
     let connection = Connection::new(listening, slot, lane, peer);
-    connection.serve(stream, until_revoked(gate.cut(), &serial)).await;
+    connection.serve(stream, until_invalid(&*gate, &identity, || attribution.now())).await;
 }
 
 /// A peer that has shown a certificate whose records are taken.
@@ -53,8 +61,8 @@ pub(in crate::source) struct Greeted {
     pub(in crate::source) stream: TlsStream<TcpStream>,
     /// Where its records go.
     pub(in crate::source) lane: Lane,
-    /// The certificate's serial number.
-    pub(in crate::source) serial: String,
+    /// What its certificate says.
+    pub(in crate::source) identity: PeerIdentity,
 }
 
 /// Shakes hands within the bounds; `None` when nobody is to be served, which is then counted and told.
@@ -69,7 +77,7 @@ pub(in crate::source) async fn greet(
         () = listening.cancel.cancelled() => return None,
         greeted = timeout(listening.settings.handshake_timeout, handshake(stream, slot, gate)) => greeted,
     };
-    let (stream, PeerIdentity { site, serial }) = match greeted {
+    let (stream, identity) = match greeted {
         Err(_) => {
             listening.complain("handshake not finished in time", peer, "");
             return None;
@@ -81,9 +89,10 @@ pub(in crate::source) async fn greet(
         }
         Ok(Ok(greeted)) => greeted,
     };
-    listening.attribution.certificate_shown(&site, &serial, peer);
-    let lane = listening.attribution.lane_for_site(&site, KnownBy::Certificate, listening.transport, Some(peer));
-    Some(Greeted { stream, lane, serial })
+    let site = &identity.site;
+    listening.attribution.certificate_shown(site, &identity.serial, peer);
+    let lane = listening.attribution.lane_for_site(site, KnownBy::Certificate, listening.transport, Some(peer));
+    Some(Greeted { stream, lane, identity })
 }
 
 /// Waits for the address's turn, shakes hands, and asks the gate who it is.

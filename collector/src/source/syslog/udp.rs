@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use event::{SourceId, Timestamp, Transport};
+use event::{SiteId, SourceId, Timestamp, Transport};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,8 @@ use crate::{Format, Record, SourceError};
 const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Datagrams taken from the socket before the spool is looked at again.
 const DATAGRAMS_MAX: usize = 1_024;
+/// One site's datagrams may hold so much of what may wait: the rest is for the others.
+const SITE_PART: (usize, usize) = (3, 4);
 /// How often the kernel's own count of drops is read.
 const KERNEL_COUNT_EVERY: Duration = Duration::from_secs(10);
 
@@ -58,6 +60,8 @@ pub async fn serve_udp(
 struct Waiting {
     frames: Frames,
     lanes: Vec<(Lane, Timestamp)>,
+    /// Bytes by site.
+    by_site: HashMap<SiteId, usize>,
 }
 
 struct Receiver {
@@ -119,10 +123,25 @@ impl Receiver {
             own::skipped(u64::from(!datagram.is_empty()));
             return;
         }
-        if self.waiting.frames.bytes_total() + datagram.len() > listening.settings.datagrams_bytes_max {
+        let bytes_max = listening.settings.datagrams_bytes_max;
+        let of_site = self.waiting.by_site.get(&lane.origin.site).copied().unwrap_or(0);
+        let is_over = !lane.share.wait(now).is_zero();
+        let reason = if is_over {
+            lane.share.dropped(1);
+            Some("its site is over its quota")
+        } else if self.waiting.frames.bytes_total() + datagram.len() > bytes_max {
+            Some("the spool does not keep up")
+        } else if of_site + datagram.len() > bytes_max / SITE_PART.1 * SITE_PART.0 {
+            Some("the spool does not keep up with its site")
+        } else {
+            None
+        };
+        if let Some(reason) = reason {
             lane.source.dropped(1, now);
-            return listening.complain("datagram dropped", peer, "the spool does not keep up");
+            return listening.complain("datagram dropped", peer, reason);
         }
+        lane.share.charge(1, datagram.len(), now);
+        self.waiting.by_site.insert(lane.origin.site.clone(), of_site + datagram.len());
         let fits = datagram.len().min(listening.settings.frame.frame_bytes_max);
         self.waiting.frames.push(datagram.get(..fits).unwrap_or_default(), fits < datagram.len());
         self.waiting.lanes.push((lane, now));

@@ -6,6 +6,7 @@ use super::*;
 
 mod bounds;
 mod checkpoint;
+mod forget;
 mod order;
 mod plan;
 mod reference;

@@ -168,3 +168,25 @@ fn a_deletion_that_a_crash_interrupted_is_finished() {
     drop(Index::open(dir.path(), IndexSettings::default()).unwrap());
     assert!(!doomed.exists());
 }
+
+#[test]
+fn what_has_not_changed_is_not_looked_at_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = filled(dir.path());
+    let kept = |auth: u64| Retention { default: days(10), datasets: [("auth".to_owned(), days(auth))].into() };
+    let at = |day: i64| Timestamp::from_secs(START + day * DAY);
+    let expire = |day: i64, auth: u64, holds: &[Hold]| index.expire(at(day), &kept(auth), holds, |_| true);
+    assert_eq!(expire(3, 20, &[]).unwrap(), [], "nothing is due");
+    let all = [hold((0, 5), &[], &["flow"]), hold((0, 5), &["q2"], &[])];
+    assert_eq!(expire(11, 20, &all).unwrap(), [], "all that is due is held");
+    // Without this file nothing of the first slice can be read anew.
+    let meta = index.slices()[0].path().join("meta.json");
+    let aside = dir.path().join("aside");
+    std::fs::rename(&meta, &aside).unwrap();
+    assert_eq!(expire(11, 20, &all).unwrap(), [], "the same question");
+    assert!(expire(11, 20, &all[..1]).is_err(), "another hold");
+    assert!(expire(11, 1, &all).is_err(), "another time");
+    std::fs::rename(&aside, &meta).unwrap();
+    let expired = expire(11, 20, &all[..1]).unwrap();
+    assert_eq!(expired.iter().map(|one| one.events).collect::<Vec<_>>(), [1], "{expired:?}");
+}

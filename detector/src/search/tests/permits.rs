@@ -74,6 +74,10 @@ impl Masks for Tier1 {
         }
     }
 
+    fn counts(&self) -> event::Counts {
+        event::Counts::exact()
+    }
+
     fn free_text(&self) -> bool {
         false
     }

@@ -92,6 +92,8 @@ struct Field {
 struct Parts {
     /// Most of them where they are many.
     grams: Option<Grams>,
+    /// Those with letters beyond ASCII, which most texts have nowhere.
+    foreign: Option<DoubleArrayAhoCorasick<u32>>,
     /// The others.
     few: Option<DoubleArrayAhoCorasick<u32>>,
     /// Says fast that none of the others stands there; `None` where there are too many of them for it.
@@ -218,7 +220,8 @@ impl Parts {
             return None;
         }
         let mut parts = Self::default();
-        let mut few = texts;
+        let (mut few, foreign): (Texts, Texts) = texts.into_iter().partition(|(text, _)| text.is_ascii());
+        parts.foreign = automaton(foreign, left);
         if few.len() > GATED_MAX {
             let many = std::mem::take(&mut few);
             parts.grams = Grams::build(many, &mut few);
@@ -226,22 +229,21 @@ impl Parts {
         if few.is_empty() {
             return Some(parts);
         }
-        let probes: Vec<u32> = few.iter().map(|(_, probe)| *probe).collect();
         let mut gate = packed::Config::new().only_teddy(true).builder();
         if few.len() <= GATED_MAX {
             gate.extend(few.iter().map(|(text, _)| text));
         }
         parts.gate = gate.build();
-        match DoubleArrayAhoCorasick::with_values(few) {
-            Ok(few) => parts.few = Some(few),
-            Err(_) => left.extend(probes),
-        }
+        parts.few = automaton(few, left);
         Some(parts)
     }
 
     fn find(&self, text: &[u8], hit: &mut impl FnMut(u32)) {
         if let Some(grams) = &self.grams {
             grams.find(text, hit);
+        }
+        if let Some(foreign) = self.foreign.as_ref().filter(|_| !text.is_ascii()) {
+            foreign.find_overlapping_iter(text).for_each(|found| hit(found.value()));
         }
         let Some(few) = &self.few else { return };
         let long = text.len() >= GATED_BYTES_MIN;
@@ -252,6 +254,19 @@ impl Parts {
             hit(found.value());
         }
     }
+}
+
+/// Nothing for no texts; the probes of texts that no automaton can hold are put into `left`.
+fn automaton(texts: Texts, left: &mut Vec<u32>) -> Option<DoubleArrayAhoCorasick<u32>> {
+    if texts.is_empty() {
+        return None;
+    }
+    let probes: Vec<u32> = texts.iter().map(|(_, probe)| *probe).collect();
+    let built = DoubleArrayAhoCorasick::with_values(texts).ok();
+    if built.is_none() {
+        left.extend(probes);
+    }
+    built
 }
 
 /// Texts and the probes that they are.

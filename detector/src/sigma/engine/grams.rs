@@ -42,10 +42,11 @@ impl Grams {
         let mut buckets: FxHashMap<u32, Vec<Needle>> = FxHashMap::default();
         let mut count = 0;
         for (text, number) in texts {
-            let rarest = grams(text.as_bytes()).min_by_key(|(_, gram)| used.get(gram).copied());
-            let bucket = rarest.map(|(offset, gram)| (offset, buckets.entry(gram).or_default()));
-            match bucket.filter(|(_, bucket)| bucket.len() < BUCKET_MAX) {
-                Some((offset, bucket)) => {
+            let has_room = |gram: &u32| buckets.get(gram).is_none_or(|bucket| bucket.len() < BUCKET_MAX);
+            let free = grams(text.as_bytes()).filter(|(_, gram)| has_room(gram));
+            match free.min_by_key(|(_, gram)| used.get(gram).copied()) {
+                Some((offset, gram)) => {
+                    let bucket = buckets.entry(gram).or_default();
                     bucket.push(Needle { text: text.into_bytes().into(), offset, number });
                     count += 1;
                 }

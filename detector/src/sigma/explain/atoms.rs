@@ -18,14 +18,18 @@ pub const ATOM_CHARS_MAX: usize = 200;
 /// event: show them through [`Atom::masked`].
 pub fn holding_atoms(set: &RuleSet, rule: &Rule, event: &Event) -> Vec<Atom> {
     let (bump, mut places) = (Bump::new(), Places::default());
-    let view = View::new(event, set.names(), &mut places, &bump);
+    atoms_in(rule, &View::new(event, set.names(), &mut places, &bump))
+}
+
+/// [`holding_atoms`] of an event that is looked at already: to look anew costs as much as the whole match.
+pub(crate) fn atoms_in(rule: &Rule, view: &View<'_>) -> Vec<Atom> {
     let mut found = Vec::new();
     for (name, detection) in rule.selections() {
         if found.len() >= ATOMS_MAX {
             break;
         }
-        if detection.matches(&view) {
-            add(name, detection, &view, &mut found);
+        if detection.matches(view) {
+            add(name, detection, view, &mut found);
         }
     }
     found

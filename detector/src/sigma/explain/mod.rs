@@ -12,8 +12,8 @@ mod words;
 use event::{Level, Masks, RuleId, Visibility};
 use serde::Serialize;
 
-pub(crate) use atoms::cut;
 pub use atoms::{ATOM_CHARS_MAX, ATOMS_MAX, holding_atoms};
+pub(crate) use atoms::{atoms_in, cut};
 pub use build::explain;
 pub use reason::{Comparison, Reason};
 pub use words::Language;
@@ -210,10 +210,10 @@ fn mask(node: &mut DetectionNode, masks: &dyn Masks) {
         }
         DetectionNode::Item(item) => {
             let Some(field) = item.event_field.clone() else { return };
-            if masks.visibility(&field) == Visibility::Clear {
+            if event::visibility(masks, &field) == Visibility::Clear {
                 return;
             }
-            let shown = item.found.iter().filter_map(|value| masks.show(&field, value));
+            let shown = item.found.iter().filter_map(|value| event::shown_text(masks, &field, value));
             item.found = shown.map(|value| value.into_owned()).collect();
             item.values.clear();
             item.reason = None;

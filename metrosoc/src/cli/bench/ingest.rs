@@ -9,13 +9,24 @@ use collector::file::{self, FileSettings};
 use collector::pipeline::{Pipeline, PipelineSettings};
 use detector::index::{Index, IndexSettings};
 use event::{Clock, Event, EventId, SystemClock};
+use policy::pseudonym::{Pseudonyms, Replacer};
 use serde::Serialize;
 
 use super::FileArguments;
+use super::vault::{EVERYTHING, pseudonyms, vault};
 use crate::cli::detect::{cpu_of_process, cpu_of_thread, offline_origin, rss_bytes_max};
 
 /// Events handed to the index at a time.
 pub const BATCH_EVENTS: usize = 1_000;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: FileArguments,
+    /// Also with the personal values replaced: once when the vault meets them for the first time, once when it knows them
+    #[arg(long)]
+    privacy: bool,
+}
 
 /// What was measured.
 #[derive(Debug, Serialize)]
@@ -31,19 +42,85 @@ pub struct Figures {
     wall_seconds: f64,
     index_bytes: u64,
     input_to_index_ratio: f64,
+    /// After the segments were put together, as the server does with slices that are over: stored events, and what finds
+    /// them.
+    sealed_stored_bytes: u64,
+    sealed_index_bytes: u64,
+    input_to_sealed_ratio: f64,
     rss_bytes_max: u64,
+    #[serde(flatten)]
+    privacy: Option<Privacy>,
 }
 
-pub fn run(arguments: &FileArguments) -> anyhow::Result<Figures> {
+/// The same way with personal values replaced between decoding and indexing.
+#[derive(Debug, Serialize)]
+pub struct Privacy {
+    privacy_new_values_events_per_cpu_second: f64,
+    privacy_events_per_cpu_second: f64,
+    /// Of the speed without.
+    privacy_loss_percent: f64,
+}
+
+pub fn run(arguments: &Arguments) -> anyhow::Result<Figures> {
+    let records = read(&arguments.file.file)?;
+    let mut figures = plain(&records)?;
+    if arguments.privacy {
+        figures.privacy = Some(private(&records, figures.events_per_cpu_second)?);
+        figures.rss_bytes_max = rss_bytes_max();
+    }
+    Ok(figures)
+}
+
+/// With a vault that is empty at first and knows every value the second time.
+fn private(records: &[Record], without: f64) -> anyhow::Result<Privacy> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let folder = tempfile::tempdir()?;
+    let vault = runtime.block_on(vault(folder.path()))?;
+    let all = pseudonyms(folder.path(), EVERYTHING, &vault)?;
+    let mut rates = [0.0; 2];
+    for rate in &mut rates {
+        let folder = tempfile::tempdir()?;
+        let index = open(folder.path())?;
+        let cpu = cpu_of_process();
+        let filled = fill_with(&index, records, None, replacing(&all, &runtime))?;
+        index.flush()?;
+        let total = cpu_of_process().saturating_sub(cpu);
+        *rate = filled.events as f64 / total.as_secs_f64().max(1e-9);
+    }
+    let [new, known] = rates;
+    Ok(Privacy {
+        privacy_new_values_events_per_cpu_second: new,
+        privacy_events_per_cpu_second: known,
+        privacy_loss_percent: 100.0 * (1.0 - known / without.max(1e-9)),
+    })
+}
+
+/// Puts tokens into batches of events.
+fn replacing<'a>(
+    all: &Arc<Pseudonyms>,
+    runtime: &'a tokio::runtime::Runtime,
+) -> impl FnMut(&mut Vec<Event>) -> anyhow::Result<()> + use<'a> {
+    let (mut replacer, mut out) = (Replacer::new(Arc::clone(all)), Vec::new());
+    move |events| {
+        replacer.read(events, &[]);
+        runtime.block_on(replacer.enter())?;
+        replacer.write(events, &mut [], &mut out);
+        std::mem::swap(events, &mut out);
+        Ok(())
+    }
+}
+
+fn plain(records: &[Record]) -> anyhow::Result<Figures> {
     let folder = tempfile::tempdir()?;
     let index = open(folder.path())?;
-    let records = read(&arguments.file, u64::MAX)?;
     let started = Instant::now();
     let cpu = cpu_of_process();
-    let filled = fill(&index, &records)?;
+    let filled = fill(&index, records, None)?;
     index.flush()?;
     let total = cpu_of_process().saturating_sub(cpu);
     let indexing = total.saturating_sub(filled.decoding);
+    let (wall_seconds, index_bytes) = (started.elapsed().as_secs_f64(), index.bytes());
+    let (stored, searchable) = seal(&index, folder.path(), filled.events)?;
     let per_second = |amount: u64, time: Duration| amount as f64 / time.as_secs_f64().max(1e-9);
     Ok(Figures {
         events: filled.events,
@@ -54,11 +131,34 @@ pub fn run(arguments: &FileArguments) -> anyhow::Result<Figures> {
         index_documents_per_cpu_second: per_second(filled.events, indexing),
         index_megabytes_per_cpu_second: per_second(filled.bytes, indexing) / 1e6,
         events_per_cpu_second: per_second(filled.events, total),
-        wall_seconds: started.elapsed().as_secs_f64(),
-        index_bytes: index.bytes(),
-        input_to_index_ratio: filled.bytes as f64 / (index.bytes() as f64).max(1.0),
+        wall_seconds,
+        index_bytes,
+        input_to_index_ratio: filled.bytes as f64 / (index_bytes as f64).max(1.0),
+        sealed_stored_bytes: stored,
+        sealed_index_bytes: searchable,
+        input_to_sealed_ratio: filled.bytes as f64 / ((stored + searchable) as f64).max(1.0),
         rss_bytes_max: rss_bytes_max(),
+        privacy: None,
     })
+}
+
+/// Puts the segments together; gives the bytes of stored events and those of all the rest.
+fn seal(index: &Index, folder: &Path, events: u64) -> anyhow::Result<(u64, u64)> {
+    // The slice that was written last is never sealed: one more event, two days on, makes it another one.
+    let now = SystemClock.now();
+    let mut later = Event::new();
+    (later.id, later.received) = (EventId(events), now.plus(Duration::from_secs(2 * 86_400)));
+    index.add(&[later])?;
+    index.flush()?;
+    while index.seal_next(now.plus(Duration::from_secs(3 * 86_400)))?.is_some() {}
+    let (mut stored, mut rest) = (0, 0);
+    for slice in std::fs::read_dir(folder)?.flatten().filter(|entry| entry.path().is_dir()) {
+        for file in std::fs::read_dir(slice.path())?.flatten() {
+            let is_store = file.path().extension().is_some_and(|extension| extension == "store");
+            *(if is_store { &mut stored } else { &mut rest }) += file.metadata()?.len();
+        }
+    }
+    Ok((stored, rest))
 }
 
 /// Opens an index for a bench.
@@ -66,27 +166,17 @@ pub fn open(folder: &Path) -> anyhow::Result<Arc<Index>> {
     Ok(Arc::new(Index::open(folder, IndexSettings::default())?))
 }
 
-/// The records of a file, at most `most`; the file is read again from its beginning when it has fewer and `most` is bounded.
-pub fn read(path: &Path, most: u64) -> anyhow::Result<Vec<Record>> {
+/// The records of a file.
+pub fn read(path: &Path) -> anyhow::Result<Vec<Record>> {
     let origin = Arc::new(offline_origin());
     let mut records = Vec::new();
-    loop {
-        let before = records.len();
-        for record in file::open(path, &FileSettings::default())? {
-            let record = record?;
-            let received = SystemClock.now();
-            records.push(Record {
-                format: Some(record.format),
-                ..Record::new(Arc::clone(&origin), received, record.bytes)
-            });
-            if records.len() as u64 >= most {
-                return Ok(records);
-            }
-        }
-        if most == u64::MAX || records.len() == before {
-            return Ok(records);
-        }
+    for record in file::open(path, &FileSettings::default())? {
+        let record = record?;
+        let received = SystemClock.now();
+        records
+            .push(Record { format: Some(record.format), ..Record::new(Arc::clone(&origin), received, record.bytes) });
     }
+    Ok(records)
 }
 
 /// What filling an index took.
@@ -96,22 +186,41 @@ pub struct Filled {
     pub decoding: Duration,
 }
 
-/// Decodes and indexes, in batches.
-pub fn fill(index: &Index, records: &[Record]) -> anyhow::Result<Filled> {
+/// Decodes and indexes, in batches; from the beginning again until there are as many as are wanted.
+pub fn fill(index: &Index, records: &[Record], wanted: Option<u64>) -> anyhow::Result<Filled> {
+    fill_with(index, records, wanted, |_| Ok(()))
+}
+
+/// The same, and `change` sees each batch before what it leaves there is indexed.
+fn fill_with(
+    index: &Index,
+    records: &[Record],
+    wanted: Option<u64>,
+    mut change: impl FnMut(&mut Vec<Event>) -> anyhow::Result<()>,
+) -> anyhow::Result<Filled> {
     let pipeline = Pipeline::new(PipelineSettings::default());
     let mut filled = Filled { events: 0, bytes: 0, decoding: Duration::ZERO };
     let mut events: Vec<Event> = Vec::new();
-    for batch in records.chunks(BATCH_EVENTS) {
-        let start = cpu_of_thread();
-        events.resize_with(batch.len(), Event::new);
-        for (record, event) in batch.iter().zip(events.iter_mut()) {
-            event.clear();
-            pipeline.event(EventId(filled.events), record, event);
-            filled.events += 1;
-            filled.bytes += record.bytes.len() as u64;
+    let wanted = wanted.unwrap_or(records.len() as u64);
+    while filled.events < wanted && !records.is_empty() {
+        for batch in records.chunks(BATCH_EVENTS) {
+            let left = usize::try_from(wanted - filled.events).unwrap_or(usize::MAX);
+            let batch = batch.get(..left).unwrap_or(batch);
+            if batch.is_empty() {
+                break;
+            }
+            let start = cpu_of_thread();
+            events.resize_with(batch.len(), Event::new);
+            for (record, event) in batch.iter().zip(events.iter_mut()) {
+                event.clear();
+                pipeline.event(EventId(filled.events), record, event);
+                filled.events += 1;
+                filled.bytes += record.bytes.len() as u64;
+            }
+            filled.decoding += cpu_of_thread().saturating_sub(start);
+            change(&mut events)?;
+            index.add(&events)?;
         }
-        filled.decoding += cpu_of_thread().saturating_sub(start);
-        index.add(&events)?;
     }
     Ok(filled)
 }

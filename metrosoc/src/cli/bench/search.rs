@@ -1,4 +1,4 @@
-//! Ten named queries on an index made of a file of logs.
+//! Ten named queries, two aggregations and two backtests on an index made of a file of logs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use event::{Clock, Object, Operation, Role, Subject, SystemClock, UserName};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::backtest;
 use super::ingest::{fill, open, read};
 use crate::cli::detect::rss_bytes_max;
 
@@ -50,7 +51,7 @@ const QUERIES: [(&str, &str); 10] = [
 pub fn run(arguments: &Arguments) -> anyhow::Result<Value> {
     let folder = tempfile::tempdir()?;
     let index = open(folder.path())?;
-    fill(&index, &read(&arguments.file, arguments.events)?)?;
+    fill(&index, &read(&arguments.file)?, Some(arguments.events))?;
     index.flush()?;
     let search = Search::new(Arc::clone(&index), Arc::new(SystemClock) as Arc<dyn Clock>);
     let mut answer = Map::new();
@@ -66,6 +67,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Value> {
         request.aggregations.insert(name.to_owned(), aggregation);
         answer.insert(name.to_owned(), json!(time(&search, &request, "*", arguments.runs)?));
     }
+    answer.extend(backtest::run(&index)?);
     answer.insert("events".to_owned(), index.documents().into());
     answer.insert("rss_bytes_max".to_owned(), rss_bytes_max().into());
     Ok(Value::Object(answer))

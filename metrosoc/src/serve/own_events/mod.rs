@@ -146,9 +146,23 @@ impl Feed {
     }
 
     fn record(&self, event: &OwnEvent) -> Option<Record> {
-        let origin = self.origins.get(&event.record)?;
+        let origin = self.origin(event)?;
         let id = event.fields.get("event.id").and_then(serde_json::Value::as_str).map(str::to_owned);
-        Some(Record { dedupe: id, ..Record::new(Arc::clone(origin), self.clock.now(), event.to_bytes()) })
+        Some(Record { dedupe: id, ..Record::new(origin, self.clock.now(), event.to_bytes()) })
+    }
+
+    /// What became known of a registered site belongs to it, so that its agency sees it; the rest is this machine's.
+    fn origin(&self, event: &OwnEvent) -> Option<Arc<Origin>> {
+        let origin = self.origins.get(&event.record)?;
+        let id = event.fields.get("site.id").filter(|_| event.record == OwnRecord::Site);
+        let site = id.and_then(|id| SiteId::new(id.as_str()?).ok()).and_then(|id| self.sites.by_id(&id));
+        Some(match site {
+            Some(site) => {
+                let (id, agency) = (site.id.clone(), Some(site.agency.clone()));
+                Arc::new(Origin { site: id, agency, ..(**origin).clone() })
+            }
+            None => Arc::clone(origin),
+        })
     }
 
     /// Who the actors are now; roles do not stand in the ledger.

@@ -41,15 +41,28 @@ const fn only(entry: &'static str, record: OwnRecord) -> Kind {
 /// Actions whose events have other names, or stand in other records. Any other action of somebody is an event of the
 /// audit record under its own name; what the platform records of itself is none unless it stands here.
 const KINDS: &[Kind] = &[
+    audit("disk_full", "disk_full"),
+    audit("disk_low", "disk_low"),
+    audit("disk_recovered", "disk_recovered"),
     audit("exception_add", "rule_exception_added"),
     audit("exception_withdraw", "rule_exception_withdrawn"),
+    audit("grant_ending", "grant_ending"),
+    audit("index_slice_lost", "index_slice_lost"),
+    audit("key_rotation_ended", "key_rotation_ended"),
     audit("ledger_repair", "ledger_repair"),
     audit("policy_change", "policy_change"),
+    audit("request_due", "request_due"),
+    audit("request_expired", "request_expired"),
     audit("response_expired", "response_expired"),
     audit("response_planned", "response_planned"),
     audit("response_restored", "response_restored"),
     audit("response_run", "response_run"),
     audit("response_undone", "response_undone"),
+    audit("reveal_ended", "reveal_ended"),
+    audit("review_overdue", "review_overdue"),
+    audit("spool_damaged", "spool_damaged"),
+    audit("subject_request_due", "subject_request_due"),
+    audit("subject_request_overdue", "subject_request_overdue"),
     both("authority_created", OwnRecord::Pki, "authority_created"),
     both("certificate_issued", OwnRecord::Pki, "certificate_issued"),
     both("certificate_request_refused", OwnRecord::Pki, "certificate_refused"),
@@ -60,10 +73,50 @@ const KINDS: &[Kind] = &[
     only("certificate_used", OwnRecord::Pki),
     only("revoked_certificate_used", OwnRecord::Pki),
     only("unknown_sender", OwnRecord::Site),
+    only("site_silent", OwnRecord::Site),
+    only("site_back", OwnRecord::Site),
+    only("source_silent", OwnRecord::Site),
+    only("source_back", OwnRecord::Site),
+    only("source_volume_dropped", OwnRecord::Site),
+    only("source_volume_surged", OwnRecord::Site),
+    only("source_volume_back", OwnRecord::Site),
+    only("clock_skew", OwnRecord::Site),
+    only("clock_set", OwnRecord::Site),
+    only("many_sites_silent", OwnRecord::Site),
+    only("many_sites_back", OwnRecord::Site),
+    only("many_sources_silent", OwnRecord::Site),
+    only("many_sources_back", OwnRecord::Site),
+    only("many_volumes_dropped", OwnRecord::Site),
+    only("many_volumes_surged", OwnRecord::Site),
+    only("many_volumes_back", OwnRecord::Site),
+    only("many_clocks_skewed", OwnRecord::Site),
+    only("many_clocks_set", OwnRecord::Site),
+    only("site_over_quota", OwnRecord::Site),
+    only("site_within_quota", OwnRecord::Site),
 ];
 
 /// What the ledger calls the platform itself.
 const PLATFORM: &str = "metrosoc";
+/// What an entry says of a site's or a source's health, and of its quota.
+const MEASURED: [(&str, &str); 17] = [
+    ("state", "site.state"),
+    ("silent_secs", "site.silent_secs"),
+    ("usual_interval_secs", "site.usual_interval_secs"),
+    ("intervals_missed", "site.intervals_missed"),
+    ("events_per_hour", "site.events_per_hour"),
+    ("expected_per_hour", "site.expected_per_hour"),
+    ("clock_skew_secs", "site.clock_skew_secs"),
+    ("others_active", "site.other_sources_active"),
+    ("last_seen", "site.last_seen"),
+    ("sites", "site.ids"),
+    ("sites_count", "site.sites_count"),
+    ("agencies", "site.agencies"),
+    ("data_centers", "site.data_centers"),
+    ("events_per_sec_max", "site.quota.events_per_sec"),
+    ("bytes_per_sec_max", "site.quota.bytes_per_sec"),
+    ("held_secs", "site.quota.held_secs"),
+    ("dropped", "site.quota.dropped"),
+];
 /// Certificates of one entry that become events of their own; the ledger groups no more.
 const CERTIFICATES_MAX: usize = 500;
 
@@ -212,6 +265,11 @@ impl Draft {
         self.copy(detail, "transport", "site.transport");
         self.copy(detail, "count", "site.count");
         self.copy(detail, "site", "site.id");
+        for (from, to) in MEASURED {
+            self.copy(detail, from, to);
+        }
+        let secs = detail.get("silent_secs").and_then(Value::as_u64);
+        self.set_some("site.silent_minutes", secs.map(|secs| secs / 60));
         let id = detail.get("site").and_then(Value::as_str).and_then(|id| SiteId::new(id).ok());
         let site = id.and_then(|id| (known.site)(&id));
         self.set_some("site.agency", site.map(|site| site.agency.to_string()));

@@ -46,7 +46,7 @@ async fn an_old_code_is_refused_and_guessing_is_slow() {
         }
         assert!(locked);
         let code = house.accounts.setup_code().await.unwrap().unwrap();
-        let elsewhere = "2001:db8:1::1".parse().unwrap();
+        let elsewhere = "2001:db8:1::1".parse::<IpAddr>().unwrap();
         assert!(house.accounts.set_up(code.code.expose(), "an", secret(GOOD), elsewhere).await.is_ok());
         house.close().await;
     }
@@ -62,7 +62,8 @@ async fn the_operator_lets_an_administrator_back_in() {
         let session = house.sign_in("an").await.unwrap();
         // Locked out by somebody who guesses.
         for _ in 0..10 {
-            let _ = accounts.sign_in("an", secret("wrong wrong wrong"), "198.51.100.9".parse().unwrap()).await;
+            let _ =
+                accounts.sign_in("an", secret("wrong wrong wrong"), "198.51.100.9".parse::<IpAddr>().unwrap()).await;
         }
         assert!(matches!(house.sign_in("an").await, Err(AccountError::Locked { .. })));
         let web = house.permit("binh", Operation::Manage);

@@ -118,6 +118,11 @@ impl Switches {
         self.on & class.bit() != 0
     }
 
+    /// Whether no other classes are on.
+    pub(super) fn are_within(&self, classes: &[Class]) -> bool {
+        self.only(classes).on == self.on
+    }
+
     /// The same with only these classes on, as far as they were on.
     pub fn only(mut self, classes: &[Class]) -> Self {
         self.on &= classes.iter().fold(0, |bits, class| bits | class.bit());

@@ -108,18 +108,13 @@ impl Pass<'_> {
                 return None;
             }
         }
-        let mut token = self.tokens.get(place);
-        // `Phường 9`: the number of a ward is no house.
-        if !is_house(token)
-            || self.is_date(place)
-            || place == at && token.single(gap::SLASH)
-            || place == at && (self.glued_before(at) || self.place_next == at)
-        {
+        let number = place;
+        if !is_house(self.tokens.get(number)) {
             return None;
         }
         for _ in 0..4 {
             place += 1;
-            token = self.tokens.get(place);
+            let token = self.tokens.get(place);
             if !(is_house(token) && (token.single(gap::SLASH) || token.single(gap::DASH))) {
                 break;
             }
@@ -127,7 +122,13 @@ impl Pass<'_> {
         // A quick look at what follows: dates, sizes and counts end here.
         let next = self.tokens.get(place);
         let may = next.is_capital() || self.scanner.lexicon.folded(next) & word::PHRASE != 0;
-        if !next.is_word() || !may {
+        if !next.is_word() || !may || self.is_date(number) {
+            return None;
+        }
+        // `Phường 9`: the number of a ward is no house.
+        let bare = number == at;
+        let in_path = bare && self.tokens.get(number).single(gap::SLASH);
+        if in_path || bare && (self.glued_before(at) || self.place_next == at) {
             return None;
         }
         read.house = true;

@@ -66,6 +66,12 @@ impl Nearby {
         self.met.first().copied().flatten().map(|met| met.phrase)
     }
 
+    /// Whether one of the last phrases speaks of these classes; without, nothing is said of them.
+    #[inline]
+    pub(super) fn speak_of(&self, classes: u32) -> bool {
+        self.met.iter().flatten().any(|met| met.phrase.context & classes != 0)
+    }
+
     /// Whether one of the last phrases speaks of these classes, not far from `at`.
     pub(super) fn may(&self, classes: u32, at: usize) -> bool {
         self.met.iter().flatten().any(|met| met.phrase.context & classes != 0 && at.saturating_sub(met.end) <= WINDOW)

@@ -1,9 +1,9 @@
-//! Eight bytes of ASCII at once: how many of them belong to one word, of what kind they are, and their hash.
+//! Eight bytes of ASCII at once: how many of them belong to one word, of what kind they are, and their letters.
 //!
 //! Arithmetic on all eight in one register: words have every length, and a branch for each byte would be guessed wrong
 //! once a word.
 
-use super::token::{BASE, shape};
+use super::token::shape;
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES << 7;
@@ -15,8 +15,8 @@ pub(super) struct Eight {
     pub(super) len: u16,
     /// Their shape.
     pub(super) shape: u8,
-    /// Hash of their small letters: the sum of letters times powers of [`BASE`], the first one's being 1.
-    pub(super) hash: u64,
+    /// Their small letters, the first one in the lowest byte, and zeros behind.
+    pub(super) letters: u64,
 }
 
 impl Eight {
@@ -28,8 +28,11 @@ impl Eight {
             Some(eight) => u64::from_le_bytes(*eight),
             None => bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)),
         };
-        let (lower, upper, digit) = (within(word, b'a', b'z'), within(word, b'A', b'Z'), within(word, b'0', b'9'));
-        let mut end = (!(lower | upper | digit) & HIGH).trailing_zeros() / 8;
+        let (letter, digit) = (within(word | ONES << 5, b'a', b'z'), within(word, b'0', b'9'));
+        // The bit of 32 tells small letters from capitals.
+        let lower = letter & word << 2;
+        let upper = letter & !lower;
+        let mut end = (!(letter | digit) & HIGH).trailing_zeros() / 8;
         let small = if seen & shape::LOWER != 0 { 0 } else { lower.trailing_zeros() };
         let camel = upper & u64::MAX.checked_shl(small).unwrap_or(0) & below(end);
         if camel != 0 && seen & shape::DIGIT == 0 {
@@ -41,7 +44,7 @@ impl Eight {
         let kept = below(end);
         let bit = |of: u64, bit: u8| if of & kept != 0 { bit } else { 0 };
         let shape = bit(lower, shape::LOWER) | bit(upper, shape::UPPER) | bit(digit, shape::DIGIT);
-        Self { len: end as u16, shape, hash: sum((word | ONES << 5) & kept) }
+        Self { len: end as u16, shape, letters: (word | ONES << 5) & kept }
     }
 }
 
@@ -60,23 +63,6 @@ fn below(bytes: u32) -> u64 {
     !u64::MAX.checked_shl(bytes * 8).unwrap_or(0)
 }
 
-/// Bytes times powers of [`BASE`]; none waits for another.
-#[inline]
-fn sum(word: u64) -> u64 {
-    const POWERS: [u64; 8] = [
-        1,
-        BASE,
-        BASE.wrapping_pow(2),
-        BASE.wrapping_pow(3),
-        BASE.wrapping_pow(4),
-        BASE.wrapping_pow(5),
-        BASE.wrapping_pow(6),
-        BASE.wrapping_pow(7),
-    ];
-    let weighed = word.to_le_bytes().into_iter().zip(POWERS).map(|(byte, power)| u64::from(byte).wrapping_mul(power));
-    weighed.fold(0, u64::wrapping_add)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -85,7 +71,7 @@ mod tests {
 
     /// The same, byte by byte.
     fn slowly(bytes: &[u8], mut seen: u8) -> Eight {
-        let mut eight = Eight { len: 0, shape: 0, hash: 0 };
+        let mut eight = Eight { len: 0, shape: 0, letters: 0 };
         for (at, byte) in bytes.iter().take(8).enumerate() {
             let kind = match byte {
                 b'a'..=b'z' => shape::LOWER,
@@ -99,8 +85,7 @@ mod tests {
             seen |= kind;
             eight.shape |= kind;
             eight.len += 1;
-            let letter = u64::from(byte.to_ascii_lowercase());
-            eight.hash = eight.hash.wrapping_add(letter.wrapping_mul(BASE.wrapping_pow(at as u32)));
+            eight.letters |= u64::from(byte.to_ascii_lowercase()) << (8 * at);
         }
         eight
     }

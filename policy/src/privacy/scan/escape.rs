@@ -1,5 +1,29 @@
 //! Characters written as escapes: `\u1ec5` of JSON, `%E1%BB%85` of URLs.
 
+use std::borrow::Cow;
+
+/// A text with its escapes read; what is none stays.
+pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\\', '%']) {
+        return Cow::Borrowed(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text.char_indices();
+    while let Some((at, found)) = rest.next() {
+        match read(text.as_bytes(), at) {
+            Some((meant, len)) => {
+                plain.push(meant);
+                // An escape is ASCII: so many characters as bytes.
+                for _ in 1..len {
+                    rest.next();
+                }
+            }
+            None => plain.push(found),
+        }
+    }
+    Cow::Owned(plain)
+}
+
 /// The character that the escape at `at` stands for, and its length in bytes; `None` where none stands.
 pub(super) fn read(bytes: &[u8], at: usize) -> Option<(char, usize)> {
     match (bytes.get(at)?, bytes.get(at + 1)?) {
@@ -41,6 +65,12 @@ fn hex(bytes: &[u8], at: usize, digits: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_are_read_whole() {
+        assert_eq!(unescape(r"Nguy\u1ec5n%20An 100% \"), "Nguyễn An 100% \\");
+        assert_eq!(unescape("Nguyễn"), "Nguyễn");
+    }
 
     #[test]
     fn escapes_are_read_and_nothing_else_is() {

@@ -2,8 +2,8 @@
 
 use unicode_normalization::char::{canonical_combining_class, decompose_canonical};
 
-/// First letter beyond the Latin alphabets.
-const TABLE_END: usize = 0x250;
+/// First character beyond the Latin alphabets and the marks that follow letters in decomposed text.
+const TABLE_END: usize = 0x370;
 /// The block of Vietnamese letters with two marks.
 const EXTRA_START: usize = 0x1E00;
 const EXTRA_END: usize = 0x1F00;

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use super::fold::Folds;
+use super::hash;
 use super::split::{Tokens, hashes};
-use super::token::{Token, join};
+use super::token::Token;
 use crate::privacy::PrivacyRules;
 
 /// What a single word is.
@@ -23,6 +24,12 @@ pub(super) mod word {
     pub(in super::super) const PHRASE: u32 = 1 << 7;
     /// A middle word that stands in names alone (`Thị`).
     pub(in super::super) const PROOF: u32 = 1 << 8;
+    /// A phrase by itself, or several words of one written together.
+    pub(in super::super) const ALONE: u32 = 1 << 9;
+    /// From this bit on, so many: with which letters phrases go on behind it, roughly. Most words that may begin a phrase
+    /// begin none, and what follows them is not looked up.
+    pub(in super::super) const NEXT_SHIFT: u32 = 10;
+    pub(in super::super) const NEXT_BITS: u32 = 18;
     /// From this bit on: how many words the longest phrase has that begins with it.
     pub(in super::super) const COUNT_SHIFT: u32 = 28;
 }
@@ -72,6 +79,12 @@ impl Phrase {
     }
 }
 
+/// The bit of a letter with which a phrase goes on.
+#[inline]
+fn next_letter(letter: u8) -> u32 {
+    1 << (word::NEXT_SHIFT + u32::from(letter & 31) % word::NEXT_BITS)
+}
+
 type Map<V> = HashMap<u64, V, FxBuildHasher>;
 
 /// Everything that the scanner knows of words.
@@ -93,7 +106,7 @@ impl Lexicon {
             }
         });
         let words = &rules.words;
-        let mut builder = Builder { lexicon, tokens, folds };
+        let mut builder = Builder { lexicon, tokens, folds, phrases: Vec::new() };
         for (list, flag) in [
             (&words.family_common, word::FAMILY_COMMON | word::FAMILY),
             (&words.family, word::FAMILY),
@@ -128,7 +141,7 @@ impl Lexicon {
                 builder.phrase(text, Phrase { context: bit, lead: bit, kinds: 0 });
             }
         }
-        builder.lexicon
+        builder.finish()
     }
 
     /// Flags of a word without regard to its diacritics.
@@ -170,15 +183,20 @@ impl Lexicon {
         }
         let (mut folded, mut exact, mut marked) = (first.hash, first.exact, first.is_marked());
         let mut len = first.len;
-        let mut found = self.look_up(folded, exact, marked).map(|phrase| (phrase, 1));
+        let alone = if flags & word::ALONE != 0 { self.look_up(folded, exact, marked) } else { None };
+        let mut found = alone.map(|phrase| (phrase, 1));
+        let goes_on = tokens.text(tokens.get(at + 1)).first().is_some_and(|letter| flags & next_letter(*letter) != 0);
+        if !goes_on {
+            return found;
+        }
         for more in 1..(flags >> word::COUNT_SHIFT) as usize {
             let next = tokens.get(at + more);
             if !next.is_word() || next.gap_len > 1 {
                 break;
             }
-            folded = join(folded, next.hash, len);
+            folded = hash::join(folded, next.hash, len);
             len = len.saturating_add(next.len);
-            exact = combine(exact, next.exact);
+            exact = hash::in_a_row(exact, next.exact);
             marked |= next.is_marked();
             if let Some(phrase) = self.look_up(folded, exact, marked) {
                 found = Some((phrase, more + 1));
@@ -192,14 +210,12 @@ impl Lexicon {
     }
 }
 
-fn combine(first: u64, second: u64) -> u64 {
-    first.rotate_left(7).wrapping_mul(super::token::BASE).wrapping_add(second)
-}
-
 struct Builder<'a> {
     lexicon: Lexicon,
     tokens: Tokens,
     folds: &'a Folds,
+    /// The letters of each phrase, its words written together.
+    phrases: Vec<Vec<u8>>,
 }
 
 impl Builder<'_> {
@@ -222,9 +238,9 @@ impl Builder<'_> {
         }
         let (mut folded, mut exact, mut len) = (first.hash, first.exact, first.len);
         for token in rest {
-            folded = join(folded, token.hash, len);
+            folded = hash::join(folded, token.hash, len);
             len = len.saturating_add(token.len);
-            exact = combine(exact, token.exact);
+            exact = hash::in_a_row(exact, token.exact);
         }
         let lexicon = &mut self.lexicon;
         let count = list.len() as u32;
@@ -233,8 +249,26 @@ impl Builder<'_> {
             let most = (*flags >> word::COUNT_SHIFT).max(count);
             *flags = *flags & !(u32::MAX << word::COUNT_SHIFT) | word::PHRASE | most << word::COUNT_SHIFT;
         }
+        *lexicon.folded.entry(folded).or_default() |= word::ALONE;
+        let letters = list.iter().flat_map(|token| self.tokens.text(token)).copied().collect();
+        self.phrases.push(letters);
         lexicon.phrases.entry(folded).or_default().merge(phrase);
         lexicon.exact_phrases.entry(exact).or_default().merge(phrase);
+    }
+
+    /// Notes at every word that begins phrases with which letters they go on, wherever a text puts spaces: `so dienthoai` is
+    /// `so dien thoai` too.
+    fn finish(mut self) -> Lexicon {
+        for letters in &self.phrases {
+            let mut start = 0;
+            for ((len, letter), next) in (0..).zip(letters).zip(letters.iter().skip(1)) {
+                start = hash::join(start, u64::from(*letter), len);
+                if let Some(flags) = self.lexicon.folded.get_mut(&start).filter(|flags| **flags & word::PHRASE != 0) {
+                    *flags |= next_letter(*next);
+                }
+            }
+        }
+        self.lexicon
     }
 }
 
@@ -248,6 +282,74 @@ fn syllables(mut each: impl FnMut(&str)) {
     for onset in ONSETS.split(' ') {
         for rime in RIMES.split_whitespace() {
             each(&format!("{onset}{rime}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::privacy::{PrivacyText, parse};
+
+    static FOLDS: LazyLock<Folds> = LazyLock::new(Folds::new);
+    static LEXICON: LazyLock<Lexicon> =
+        LazyLock::new(|| Lexicon::new(&parse(&PrivacyText::embedded()).unwrap(), &FOLDS));
+
+    /// The longest phrase, every number of words looked up.
+    fn slowly(lexicon: &Lexicon, tokens: &Tokens, at: usize) -> Option<(Phrase, usize)> {
+        let flags = lexicon.folded(tokens.get(at));
+        let most = if flags & word::PHRASE == 0 { 0 } else { (flags >> word::COUNT_SHIFT) as usize };
+        let words = |count: usize| (at..at + count).map(|place| tokens.get(place));
+        let fits = |count: &usize| words(*count).skip(1).all(|word| word.is_word() && word.gap_len <= 1);
+        (1..=most).rev().filter(fits).find_map(|count| {
+            let letters: Vec<u8> = words(count).flat_map(|word| tokens.text(word)).copied().collect();
+            let folded = (0..).zip(letters).fold(0, |hash, (len, letter)| hash::join(hash, u64::from(letter), len));
+            let exact = words(count).map(|word| word.exact).reduce(hash::in_a_row)?;
+            let phrase = lexicon.look_up(folded, exact, words(count).any(Token::is_marked))?;
+            Some((phrase, count))
+        })
+    }
+
+    /// Phrases of the rules, with their letters and spaces here and there changed, one behind the other.
+    fn texts() -> impl Strategy<Value = String> {
+        let rules = parse(&PrivacyText::embedded()).unwrap();
+        let mut phrases = rules.words.street.clone();
+        for list in [&rules.words.stop, &rules.words.unit, &rules.words.city, &rules.words.not_names, &rules.fillers] {
+            phrases.extend(list.iter().cloned());
+        }
+        phrases.extend(rules.classes().iter().flat_map(|rule| rule.context.iter().chain(&rule.lead).cloned()));
+        let phrase = (prop::sample::select(phrases), 0_u8..6, any::<prop::sample::Index>(), "[ _.]?").prop_map(
+            |(phrase, change, at, end)| {
+                let mut letters: Vec<char> = phrase.chars().collect();
+                let at = at.index(letters.len());
+                match change {
+                    0 => letters.retain(|letter| *letter != ' '),
+                    1 => {
+                        letters.remove(at);
+                    }
+                    2 => letters.insert(at, ' '),
+                    3 => letters.truncate(at),
+                    _ => {}
+                }
+                letters.into_iter().collect::<String>() + end.as_str()
+            },
+        );
+        prop::collection::vec(phrase, 1..6).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn phrases_are_those_of_a_slow_search(text in texts()) {
+            let mut tokens = Tokens::default();
+            tokens.split(&FOLDS, &text, 0);
+            LEXICON.know(&mut tokens);
+            for at in 0..tokens.list.len() {
+                prop_assert_eq!(LEXICON.phrase(&tokens, at), slowly(&LEXICON, &tokens, at), "at {}", at);
+            }
         }
     }
 }

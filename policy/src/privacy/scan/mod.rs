@@ -10,12 +10,14 @@ mod eight;
 mod email;
 mod escape;
 mod fold;
+mod hash;
 mod lexicon;
 mod mixed;
 mod name;
 mod network;
 mod number;
 mod pass;
+mod reach;
 mod resolve;
 mod split;
 #[cfg(test)]
@@ -26,10 +28,11 @@ mod user;
 use std::collections::HashSet;
 
 use super::{Class, PrivacyRules, Switches};
+pub(crate) use escape::unescape;
 use fold::Folds;
 use lexicon::Lexicon;
 pub(super) use lexicon::PHRASE_WORDS_MAX;
-use pass::Pass;
+use pass::{MARKED_LEAST, Pass};
 use split::Tokens;
 
 /// Most findings in one text; a text with more is not [`Complete`].
@@ -119,11 +122,16 @@ impl Scanner {
         }
         // Where only numbers and addresses are looked for, words are read around those alone.
         let words = WORDED.iter().any(|class| switches.is_on(*class));
+        let digits = switches.are_within(&reach::CLASSES);
         let mut start = 0;
         loop {
             let end = part_end(text, start);
             let part = text.get(start..end).unwrap_or_default();
-            memory.tokens.split(&self.folds, part, start as u32);
+            if digits {
+                self.split_reach(part, start as u32, &mut memory.tokens);
+            } else {
+                memory.tokens.split(&self.folds, part, start as u32);
+            }
             if words {
                 self.lexicon.know(&mut memory.tokens);
             }
@@ -142,6 +150,16 @@ impl Scanner {
         }
         resolve::resolve(out);
         Complete::Yes
+    }
+
+    /// Splits as much of a text as numbers and e-mail addresses stand in; all of it when the rest decides whether this is a
+    /// text with diacritics.
+    fn split_reach(&self, part: &str, start: u32, tokens: &mut Tokens) {
+        let (read, rest) = part.split_at_checked(reach::reach(part.as_bytes())).unwrap_or((part, ""));
+        tokens.split(&self.folds, read, start);
+        if !read.is_empty() && tokens.marked < MARKED_LEAST && !rest.is_ascii() {
+            tokens.split(&self.folds, part, start);
+        }
     }
 
     /// Whether a value is nobody's by `classes.yml`.

@@ -44,9 +44,13 @@ impl Pass<'_> {
             return None;
         }
         // Only after a word like `họ tên` may a name begin with an unknown family or small letters.
-        let said = self.said(at, Class::PersonName);
         let proof = || self.scanner.lexicon.folded(self.tokens.get(at + 1)) & word::PROOF != 0;
-        if said != Said::Direct && !(token.is_capital() && (family || proof())) || !family && self.nearby.ends_at(at) {
+        let looks = token.is_capital() && (family || proof());
+        if !looks && !self.nearby.speak_of(Class::PersonName.bit()) || !family && self.nearby.ends_at(at) {
+            return None;
+        }
+        let said = self.said(at, Class::PersonName);
+        if said != Said::Direct && !looks {
             return None;
         }
         let run = self.name_run(at, token)?;

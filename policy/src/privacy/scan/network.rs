@@ -22,9 +22,18 @@ impl Pass<'_> {
     }
 
     /// A token of at most four hexadecimal digits that begins an IPv6 or MAC address; the token after it.
+    #[inline]
     pub(super) fn hexadecimal(&mut self, at: usize, token: &Token) -> Option<usize> {
         let (after, len) = self.tokens.gap(at + 1);
-        if len == 0 || len > 2 || after & !(gap::COLON | gap::DASH) != 0 || !self.is_hex(token) {
+        // Behind most words stands a space.
+        if len == 0 || len > 2 || after & !(gap::COLON | gap::DASH) != 0 {
+            return None;
+        }
+        self.hexadecimal_groups(at, token, (after, len))
+    }
+
+    fn hexadecimal_groups(&mut self, at: usize, token: &Token, (after, len): (u16, u8)) -> Option<usize> {
+        if !self.is_hex(token) {
             return None;
         }
         if token.len == 2

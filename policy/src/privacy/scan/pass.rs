@@ -8,7 +8,7 @@ use super::{SPANS_MAX, Scanner, Span};
 use crate::privacy::{Class, Switches};
 
 /// So many marked words make a text one that is written with diacritics.
-const MARKED_LEAST: usize = 2;
+pub(super) const MARKED_LEAST: usize = 2;
 
 /// Three phrases, each with a window behind it: nothing further back speaks for a value.
 const CONTEXT_TOKENS_MAX: usize = 48;

@@ -4,11 +4,14 @@
 //! (`\u1ec5`) or percent encoding.
 
 use super::eight::Eight;
-use super::escape;
 use super::fold::{Folded, Folds};
-use super::token::{BASE, Token, gap, shape, weight};
+use super::token::{Token, gap, shape};
+use super::{escape, hash};
 
-/// The gap that an ASCII sign makes.
+/// Of [`SIGNS`]: a letter or digit of ASCII.
+const WORD: u16 = 0;
+
+/// What a byte is: [`WORD`], or the gap that an ASCII sign makes.
 #[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
 const SIGNS: [u16; 256] = {
     let mut signs = [gap::OTHER; 256];
@@ -29,12 +32,24 @@ const SIGNS: [u16; 256] = {
             b'(' | b')' => gap::PAREN,
             b'\\' => gap::BACKSLASH,
             b'@' => gap::AT,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => WORD,
             _ => gap::OTHER,
         };
         at += 1;
     }
     signs
 };
+
+#[inline]
+fn sign(byte: u8) -> u16 {
+    SIGNS.get(usize::from(byte)).copied().unwrap_or(gap::OTHER)
+}
+
+/// Whether a byte may stand for another character: it begins one beyond ASCII or an escape.
+#[inline]
+fn is_more(byte: u8) -> bool {
+    byte >= 128 || byte == b'\\' || byte == b'%'
+}
 
 /// What stands beyond the last token: nothing, set off by the end of the text.
 static BEYOND: Token = Token {
@@ -55,8 +70,8 @@ static BEYOND: Token = Token {
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     pub(super) list: Vec<Token>,
-    /// The text in small letters, byte for byte, and behind it the folded letters of the tokens that are not ASCII; `?`
-    /// for letters of other alphabets.
+    /// The text in small letters, byte for byte. Tokens that are not ASCII have their folded letters where they begin, which
+    /// are never more than their bytes; `?` for letters of other alphabets.
     folded: Vec<u8>,
     /// Where every `@` stands.
     pub(super) ats: Vec<u32>,
@@ -66,14 +81,40 @@ pub(super) struct Tokens {
     pub(super) marked: usize,
     /// Whether the lexicon has looked every word up.
     pub(super) known: bool,
-    /// The text's first byte.
+}
+
+/// What stood before a token, as far as it was read.
+#[derive(Debug, Clone, Copy)]
+struct Gap {
+    bits: u16,
+    len: u8,
+}
+
+impl Gap {
+    /// Between two words that are written together.
+    const NONE: Self = Self { bits: 0, len: 0 };
+
+    #[inline]
+    fn add(&mut self, bits: u16) {
+        self.bits |= bits;
+        self.len = self.len.saturating_add(1);
+    }
+}
+
+/// A text on its way to tokens.
+struct Source<'a> {
+    folds: &'a Folds,
+    text: &'a str,
+    bytes: &'a [u8],
+    /// The number of its first byte.
     offset: u32,
-    open: Token,
-    /// The letters of the open token stand behind the text.
-    apart: bool,
-    in_token: bool,
-    gap: u16,
-    gap_len: u8,
+}
+
+/// A token that is being read.
+struct Open {
+    token: Token,
+    /// Hash of what its letters have besides their bases.
+    qualities: u64,
 }
 
 impl Tokens {
@@ -103,194 +144,145 @@ impl Tokens {
     pub(super) fn split(&mut self, folds: &Folds, text: &str, offset: u32) {
         self.list.clear();
         self.ats.clear();
-        (self.in_token, self.apart, self.known, self.marked, self.offset) = (false, false, false, 0, offset);
-        (self.gap, self.gap_len) = (gap::EDGE, 0);
+        (self.known, self.marked) = (false, 0);
         let bytes = text.as_bytes();
         self.folded.clear();
         self.folded.extend(bytes.iter().map(|byte| byte | 0x20));
-        let mut at = 0;
+        let source = Source { folds, text, bytes, offset };
+        let (mut at, mut gap) = (0, Gap { bits: gap::EDGE, len: 0 });
         while let Some(&byte) = bytes.get(at) {
-            let position = offset + at as u32;
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {
-                    at += self.run(bytes.get(at..).unwrap_or_default(), position);
-                    continue;
+            let sign = sign(byte);
+            if sign == WORD {
+                at = self.word(&source, at, gap);
+                gap = Gap::NONE;
+            } else if is_more(byte) {
+                (at, gap) = self.more(&source, at, gap);
+            } else {
+                if byte == b'@' {
+                    self.ats.push(source.position(at));
                 }
-                b'\\' | b'%' => at += self.escaped(folds, bytes, at, position),
-                0..=127 => self.sign(byte, position),
-                _ => {
-                    let (folded, len) = wide(folds, text, at);
-                    self.folded(folded, position, len as u32);
-                    at += len - 1;
-                }
+                gap.add(sign);
+                at += 1;
             }
-            at += 1;
         }
-        self.close();
-        self.last_gap = self.gap | gap::EDGE;
+        self.last_gap = gap.bits | gap::EDGE;
     }
 
-    /// Letters and digits of ASCII in a row; how many.
+    /// A word that begins with a letter or digit of ASCII; where it ends.
     #[inline]
-    fn run(&mut self, bytes: &[u8], position: u32) -> usize {
-        if self.in_token && self.small_before() && bytes.first().is_some_and(u8::is_ascii_uppercase) {
-            self.close();
-        }
-        if self.in_token {
-            self.set_apart();
-        } else {
-            self.start(position);
-            if bytes.first().is_some_and(u8::is_ascii_uppercase) {
-                self.open.shape |= shape::FIRST_UPPER;
-            }
-        }
-        let (mut count, mut whole) = (0, true);
-        while whole {
-            let eight = Eight::new(bytes.get(count..).unwrap_or_default(), self.open.shape);
-            let open = &mut self.open;
-            open.hash = open.hash.wrapping_add(eight.hash.wrapping_mul(weight(open.len)));
-            open.shape |= eight.shape;
-            open.len = open.len.saturating_add(eight.len);
-            count += usize::from(eight.len);
-            whole = eight.len == 8;
-        }
-        self.open.end = position + count as u32;
-        if self.apart {
-            let start = (position - self.offset) as usize;
-            self.folded.extend_from_within(start..start + count);
-        }
-        count
-    }
-
-    /// Puts the letters of the open token behind the text, where others can follow them.
-    fn set_apart(&mut self) {
-        if !self.apart {
-            self.apart = true;
-            let start = self.open.at as usize;
-            self.open.at = self.folded.len() as u32;
-            self.folded.extend_from_within(start..start + usize::from(self.open.len));
-        }
-    }
-
-    /// A `\` or `%`, with what it stands for; how many bytes more than one were read.
-    fn escaped(&mut self, folds: &Folds, bytes: &[u8], at: usize, position: u32) -> usize {
-        let Some((found, len)) = escape::read(bytes, at) else {
-            self.sign(bytes.get(at).copied().unwrap_or(b' '), position);
-            return 0;
+    fn word(&mut self, source: &Source<'_>, at: usize, gap: Gap) -> usize {
+        let eight = Eight::new(source.rest(at), 0);
+        let first_upper = if source.bytes.get(at).is_some_and(u8::is_ascii_uppercase) { shape::FIRST_UPPER } else { 0 };
+        let end = at + usize::from(eight.len);
+        let letters = hash::of_letters(eight.letters);
+        let token = Token {
+            hash: letters,
+            exact: hash::exact(letters, 0, 0),
+            start: source.position(at),
+            end: source.position(end),
+            at: at as u32,
+            flags: 0,
+            len: eight.len,
+            gap: gap.bits,
+            gap_len: gap.len,
+            shape: eight.shape | first_upper,
+            tone: 0,
         };
-        match (found, u8::try_from(u32::from(found))) {
-            (_, Ok(byte)) if byte.is_ascii() && !byte.is_ascii_alphanumeric() => self.sign(byte, position),
-            _ => self.folded(folds.fold(found), position, len as u32),
+        // Nearly all words are short and plain: what ends them is a sign.
+        if eight.len < 8 && !source.bytes.get(end).is_some_and(|byte| is_more(*byte)) {
+            self.list.push(token);
+            return end;
         }
-        len - 1
+        self.go_on(source, end, Open { token, qualities: 0 })
     }
 
-    fn folded(&mut self, folded: Folded, position: u32, len: u32) {
-        match folded {
-            Folded::Letter { base, quality, tone, upper } => self.letter(base, quality, tone, upper, position, len),
-            Folded::Digit(digit) => self.digit(digit, position, len),
-            Folded::Mark { quality, tone } if self.in_token => {
-                let weight = weight(self.open.len.saturating_sub(1));
-                self.open.exact = self.open.exact.wrapping_add((u64::from(quality) << 8).wrapping_mul(weight));
-                self.open.tone |= tone;
-                if quality | tone != 0 {
-                    self.open.shape |= shape::MARKED;
+    /// What begins with an escape or beyond ASCII: a word, or something that stands between words.
+    fn more(&mut self, source: &Source<'_>, at: usize, mut gap: Gap) -> (usize, Gap) {
+        let (folded, len) = match source.more(at) {
+            More::Letter(folded, len) => (folded, len),
+            More::Sign(byte, len) => {
+                if byte == b'@' {
+                    self.ats.push(source.position(at));
                 }
-                self.open.end = position + len;
+                gap.add(sign(byte));
+                return (at + len, gap);
             }
-            Folded::Foreign => {
-                self.letter(b'?', 0, 0, false, position, len);
-                self.open.shape |= shape::FOREIGN;
+        };
+        match folded {
+            Folded::Letter { .. } | Folded::Digit(_) | Folded::Foreign => {
+                let upper = matches!(folded, Folded::Letter { upper: true, .. });
+                let shape = if upper { shape::FIRST_UPPER } else { 0 };
+                let start = source.position(at);
+                let (gap, gap_len) = (gap.bits, gap.len);
+                let token = Token { start, end: start, at: at as u32, gap, gap_len, shape, ..Token::default() };
+                return (self.go_on(source, at, Open { token, qualities: 0 }), Gap::NONE);
             }
             Folded::Mark { .. } | Folded::Invisible => {}
-            Folded::Space => self.between(gap::SPACE),
-            Folded::Sign => self.between(gap::OTHER),
+            Folded::Space => gap.add(gap::SPACE),
+            Folded::Sign => gap.add(gap::OTHER),
         }
+        (at + len, gap)
     }
 
-    #[inline]
-    fn letter(&mut self, base: u8, quality: u8, tone: u8, upper: bool, position: u32, len: u32) {
-        if upper && self.in_token && self.small_before() {
-            self.close();
-        }
-        if !self.in_token {
-            self.start(position);
-            if upper {
-                self.open.shape |= shape::FIRST_UPPER;
+    /// Reads an open word on from `at` to its end, which is given.
+    fn go_on(&mut self, source: &Source<'_>, mut at: usize, mut open: Open) -> usize {
+        while let Some(&byte) = source.bytes.get(at) {
+            if sign(byte) == WORD {
+                let eight = Eight::new(source.rest(at), open.token.shape);
+                if eight.len == 0 {
+                    break; // a capital behind a small letter begins another word
+                }
+                let to = open.place(source);
+                if to != at {
+                    self.folded.copy_within(at..at + usize::from(eight.len), to);
+                }
+                at += usize::from(eight.len);
+                open.letters(eight, source.position(at));
+                continue;
             }
+            if !is_more(byte) {
+                break;
+            }
+            let More::Letter(folded, len) = source.more(at) else { break };
+            let end = source.position(at + len);
+            let base = match folded {
+                Folded::Letter { upper: true, .. } if open.is_small() => break,
+                Folded::Letter { base, quality, tone, upper } => {
+                    open.quality(quality, tone, open.token.len);
+                    open.token.shape |= if upper { shape::UPPER } else { shape::LOWER };
+                    base
+                }
+                Folded::Digit(digit) => {
+                    open.token.shape |= shape::DIGIT;
+                    digit
+                }
+                Folded::Foreign => {
+                    open.token.shape |= shape::FOREIGN | shape::LOWER;
+                    b'?'
+                }
+                Folded::Mark { quality, tone } => {
+                    open.quality(quality, tone, open.token.len.saturating_sub(1));
+                    open.token.end = end;
+                    at += len;
+                    continue;
+                }
+                Folded::Invisible => {
+                    at += len;
+                    continue;
+                }
+                Folded::Space | Folded::Sign => break,
+            };
+            let to = open.place(source);
+            if let Some(place) = self.folded.get_mut(to) {
+                *place = base;
+            }
+            open.letter(base, end);
+            at += len;
         }
-        self.set_apart();
-        let open = &mut self.open;
-        open.shape |= if upper { shape::UPPER } else { shape::LOWER };
-        if quality | tone != 0 {
-            open.shape |= shape::MARKED;
-        }
-        open.tone |= tone;
-        let weight = weight(open.len);
-        open.hash = open.hash.wrapping_add(u64::from(base).wrapping_mul(weight));
-        open.exact = open.exact.wrapping_add((u64::from(quality) << 8).wrapping_mul(weight));
-        open.len = open.len.saturating_add(1);
-        open.end = position + len;
-        self.folded.push(base);
-    }
-
-    /// `soDienThoai` is three words: a capital after a small letter begins a new one.
-    fn small_before(&self) -> bool {
-        self.open.shape & (shape::LOWER | shape::DIGIT) == shape::LOWER
-    }
-
-    #[inline]
-    fn digit(&mut self, digit: u8, position: u32, len: u32) {
-        if !self.in_token {
-            self.start(position);
-        }
-        self.set_apart();
-        let open = &mut self.open;
-        open.shape |= shape::DIGIT;
-        open.hash = open.hash.wrapping_add(u64::from(digit).wrapping_mul(weight(open.len)));
-        open.len = open.len.saturating_add(1);
-        open.end = position + len;
-        self.folded.push(digit);
-    }
-
-    #[inline]
-    fn sign(&mut self, byte: u8, position: u32) {
-        if byte == b'@' {
-            self.ats.push(position);
-        }
-        self.between(SIGNS.get(usize::from(byte)).copied().unwrap_or(gap::OTHER));
-    }
-
-    #[inline]
-    fn between(&mut self, bits: u16) {
-        self.close();
-        self.gap |= bits;
-        self.gap_len = self.gap_len.saturating_add(1);
-    }
-
-    #[inline]
-    fn start(&mut self, position: u32) {
-        self.in_token = true;
-        self.open = Token {
-            start: position,
-            end: position,
-            at: position - self.offset,
-            gap: self.gap,
-            gap_len: self.gap_len,
-            ..Token::default()
-        };
-        (self.gap, self.gap_len, self.apart) = (0, 0, false);
-    }
-
-    #[inline]
-    fn close(&mut self) {
-        if self.in_token {
-            self.in_token = false;
-            // Until here `exact` holds what the qualities add to the hash of the bare letters.
-            self.marked += usize::from(self.open.is_marked());
-            self.open.exact = finish(self.open.hash.wrapping_add(self.open.exact), self.open.tone);
-            self.list.push(self.open);
-        }
+        let token = open.token;
+        self.marked += usize::from(token.is_marked());
+        self.list.push(Token { exact: hash::exact(token.hash, open.qualities, token.tone), ..token });
+        at
     }
 
     /// Gives memory back that one large text made it take.
@@ -298,6 +290,80 @@ impl Tokens {
         self.list.shrink_to(tokens_max);
         self.folded.shrink_to(tokens_max * 8);
         self.ats.shrink_to(tokens_max / 8);
+    }
+}
+
+/// What an escape or a byte beyond ASCII stands for, and how many bytes it has.
+enum More {
+    Letter(Folded, usize),
+    /// A sign of ASCII.
+    Sign(u8, usize),
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    fn position(&self, at: usize) -> u32 {
+        self.offset + at as u32
+    }
+
+    #[inline]
+    fn rest(&self, at: usize) -> &'a [u8] {
+        self.bytes.get(at..).unwrap_or_default()
+    }
+
+    #[inline]
+    fn more(&self, at: usize) -> More {
+        let byte = self.bytes.get(at).copied().unwrap_or(b' ');
+        if byte >= 128 {
+            let (folded, len) = wide(self.folds, self.text, at);
+            return More::Letter(folded, len);
+        }
+        let Some((found, len)) = escape::read(self.bytes, at) else { return More::Sign(byte, 1) };
+        match u8::try_from(u32::from(found)) {
+            Ok(byte) if byte.is_ascii() && !byte.is_ascii_alphanumeric() => More::Sign(byte, len),
+            _ => More::Letter(self.folds.fold(found), len),
+        }
+    }
+}
+
+impl Open {
+    /// Where in the folded text its next letter goes.
+    #[inline]
+    fn place(&self, source: &Source<'_>) -> usize {
+        (self.token.start - source.offset) as usize + usize::from(self.token.len)
+    }
+
+    /// `soDienThoai` is three words: a capital after a small letter begins a new one.
+    #[inline]
+    fn is_small(&self) -> bool {
+        self.token.shape & (shape::LOWER | shape::DIGIT) == shape::LOWER
+    }
+
+    #[inline]
+    fn letters(&mut self, eight: Eight, end: u32) {
+        let token = &mut self.token;
+        token.hash = hash::join(token.hash, hash::of_letters(eight.letters), token.len);
+        token.shape |= eight.shape;
+        token.len = token.len.saturating_add(eight.len);
+        token.end = end;
+    }
+
+    #[inline]
+    fn letter(&mut self, base: u8, end: u32) {
+        let token = &mut self.token;
+        token.hash = hash::join(token.hash, u64::from(base), token.len);
+        token.len = token.len.saturating_add(1);
+        token.end = end;
+    }
+
+    /// What the letter behind so many letters has besides its base.
+    #[inline]
+    fn quality(&mut self, quality: u8, tone: u8, letters: u16) {
+        self.token.tone |= tone;
+        if quality | tone != 0 {
+            self.token.shape |= shape::MARKED;
+            self.qualities = hash::join(self.qualities, u64::from(quality), letters);
+        }
     }
 }
 
@@ -318,11 +384,6 @@ fn wide(folds: &Folds, text: &str, at: usize) -> (Folded, usize) {
     (folds.fold(found), found.len_utf8())
 }
 
-/// The tone counts for the whole syllable: `hòa` and `hoà` are one word.
-fn finish(exact: u64, tone: u8) -> u64 {
-    exact.wrapping_mul(BASE).wrapping_add(u64::from(tone) + 1)
-}
-
 /// Both hashes of one word, folded and exact, and its length; as [`Tokens::split`] computes them.
 pub(super) fn hashes(tokens: &mut Tokens, folds: &Folds, text: &str) -> Option<Token> {
     tokens.split(folds, text, 0);
@@ -333,46 +394,4 @@ pub(super) fn hashes(tokens: &mut Tokens, folds: &Folds, text: &str) -> Option<T
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::token::join;
-    use super::*;
-
-    fn words(text: &str) -> Vec<(String, String)> {
-        let mut tokens = Tokens::default();
-        tokens.split(&Folds::new(), text, 0);
-        let list = tokens.list.iter().map(|token| {
-            let folded = String::from_utf8(tokens.text(token).to_vec()).unwrap();
-            (folded, text[token.start as usize..token.end as usize].to_owned())
-        });
-        list.collect()
-    }
-
-    #[test]
-    fn tokens_are_folded_and_point_at_the_original_bytes() {
-        for (text, expected) in [
-            ("Nguyễn Văn", vec![("nguyen", "Nguyễn"), ("van", "Văn")]),
-            ("Nguye\u{302}\u{303}n", vec![("nguyen", "Nguye\u{302}\u{303}n")]),
-            (r"Nguy\u1ec5n V", vec![("nguyen", r"Nguy\u1ec5n"), ("v", "V")]),
-            ("Nguy%E1%BB%85n%20V", vec![("nguyen", "Nguy%E1%BB%85n"), ("v", "V")]),
-            ("soDienThoai=09", vec![("so", "so"), ("dien", "Dien"), ("thoai", "Thoai"), ("09", "09")]),
-            ("a\u{200B}b", vec![("ab", "a\u{200B}b")]),
-            (r"C:\nam\nAn", vec![("c", "C"), ("nam", "nam"), ("an", "An")]),
-            ("", vec![]),
-            ("@@", vec![]),
-        ] {
-            let expected: Vec<_> = expected.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect();
-            assert_eq!(words(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn hashes_know_composition_tone_place_and_words_written_together() {
-        let (mut tokens, folds) = (Tokens::default(), Folds::new());
-        let mut of = |text: &str| hashes(&mut tokens, &folds, text).unwrap();
-        assert_eq!(of("hòa").exact, of("hoà").exact);
-        assert_eq!(of("Nguyễn").exact, of("NGUYE\u{302}\u{303}N").exact);
-        assert_ne!(of("hòa").exact, of("hoa").exact);
-        assert_eq!(of("hòa").hash, of("hoa").hash);
-        assert_eq!(join(of("so").hash, of("dien").hash, 2), of("sodien").hash);
-    }
-}
+mod tests;

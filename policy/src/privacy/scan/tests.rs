@@ -119,3 +119,37 @@ proptest! {
         }
     }
 }
+
+/// What a walk over the whole text finds.
+fn found_in_whole(scanner: &Scanner, text: &str, switches: &Switches) -> Vec<Span> {
+    let (mut tokens, mut spans) = (Tokens::default(), Vec::new());
+    tokens.split(&scanner.folds, text, 0);
+    Pass::new(scanner, text.as_bytes(), &tokens, switches, &mut spans).run();
+    resolve::resolve(&mut spans);
+    spans
+}
+
+/// Numbers, what is written before and between their digits, and other text.
+fn with_numbers() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[0-9]{1,13}",
+        4 => "[ .()+:=-]{1,2}",
+        2 => "09[0-9]{8}|0790[0-9]{8}|4111 1111 1111 1111|GD4 79 79 123 45678|GD4797912345678|0301442989(-001)?",
+        2 => "(số điện thoại|cccd|CMND|sdt|stk|so the|mst|bhyt|order|email|bệnh)[ :=]{1,2}",
+        1 => "[a-z]{1,3}@[a-z]{1,4}\\.vn",
+        1 => "\\\\u0020|%20|%31|\u{200B}|\u{301}|０|９|\u{A0}|…",
+        2 => "[a-zA-Zêộ]{1,6} ",
+    ];
+    prop::collection::vec(part, 0..20).prop_map(|parts| parts.concat())
+}
+
+proptest! {
+    #[test]
+    fn what_lies_beyond_the_last_number_changes_nothing(text in with_numbers()) {
+        static SCANNER: std::sync::LazyLock<Scanner> = std::sync::LazyLock::new(scanner);
+        let switches = SCANNER.rules().default_switches().only(&reach::CLASSES);
+        let (mut memory, mut spans) = (Memory::default(), Vec::new());
+        prop_assert_eq!(SCANNER.scan(&text, &switches, &mut memory, &mut spans), Complete::Yes);
+        prop_assert_eq!(spans, found_in_whole(&SCANNER, &text, &switches));
+    }
+}

@@ -35,13 +35,10 @@ pub(super) mod shape {
     pub(in super::super) const LETTER: u8 = LOWER | UPPER | FOREIGN;
 }
 
-/// Multiplier of the hashes; odd, so that no letter is lost.
-pub(super) const BASE: u64 = 0x9E37_79B9_7F4A_7C15;
-
 /// A run of letters and digits.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Token {
-    /// Hash of the folded letters; concatenates (see [`join`]).
+    /// Hash of the folded letters; concatenates (see [`super::hash::join`]).
     pub(super) hash: u64,
     /// Hash of the letters with qualities and tone.
     pub(super) exact: u64,
@@ -95,27 +92,4 @@ impl Token {
     pub(super) fn single(&self, gaps: u16) -> bool {
         self.gap_len == 1 && self.gap & !gaps == 0
     }
-}
-
-/// Powers of [`BASE`], up to the longest words that phrases have.
-#[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
-const POWERS: [u64; 32] = {
-    let mut powers = [1; 32];
-    let mut at = 1;
-    while at < 32 {
-        powers[at] = BASE.wrapping_pow(at as u32);
-        at += 1;
-    }
-    powers
-};
-
-/// What the letter behind so many letters weighs in a hash.
-#[inline]
-pub(super) fn weight(letters: u16) -> u64 {
-    POWERS.get(usize::from(letters)).copied().unwrap_or_else(|| BASE.wrapping_pow(u32::from(letters)))
-}
-
-/// The hash of two texts written one after the other, `len` being the length of the first.
-pub(super) fn join(first: u64, second: u64, len: u16) -> u64 {
-    first.wrapping_add(second.wrapping_mul(weight(len)))
 }

@@ -10,6 +10,9 @@ use crate::privacy::Class;
 const PARTS_MAX: usize = 8;
 /// Most bytes of an account.
 const ACCOUNT_BYTES_MAX: usize = 64;
+/// Hashes of words that stand behind accounts.
+const ON: u64 = u64::from_le_bytes(*b"on\0\0\0\0\0\0");
+const TTY: u64 = u64::from_le_bytes(*b"tty\0\0\0\0\0");
 
 impl Pass<'_> {
     /// What follows a phrase at once: the value of the classes that the phrase leads to.
@@ -54,12 +57,12 @@ impl Pass<'_> {
     #[inline]
     pub(super) fn user_by_neighbours(&mut self, at: usize) {
         let next = self.tokens.get(at + 1);
-        let on = next.len == 2 && next.single(gap::SPACE);
-        let tty = next.len == 3 && next.gap & gap::COLON != 0;
+        // Letters of a short word are its hash, so that no text is read here.
+        let on = next.len == 2 && next.hash == ON && next.single(gap::SPACE);
+        let tty = next.len == 3 && next.hash == TTY && next.gap & gap::COLON != 0;
         let dated = next.gap == gap::SPACE | gap::BREAK && next.gap_len == 2 && next.len == 2;
         let home = self.tokens.get(at).single(gap::SLASH | gap::BACKSLASH);
-        if (on && self.is_on_terminal(at)) || (tty && self.tokens.text(next) == b"tty") || (dated && self.is_dated(at))
-        {
+        if (on && self.is_on_terminal(at)) || tty || (dated && self.is_dated(at)) {
             let first = self.joined_before(at);
             self.account(first, 62);
         } else if home && self.is_in_home(at) {
@@ -69,8 +72,7 @@ impl Pass<'_> {
 
     fn is_on_terminal(&self, at: usize) -> bool {
         let terminal = self.tokens.text(self.tokens.get(at + 2));
-        self.tokens.text(self.tokens.get(at + 1)) == b"on"
-            && (terminal.starts_with(b"pts") || terminal.starts_with(b"tty"))
+        terminal.starts_with(b"pts") || terminal.starts_with(b"tty")
     }
 
     /// The third column of the common log format: `- lan [02/Mar/2026:09:25:03 +0700]`.
