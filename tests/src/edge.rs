@@ -5,13 +5,12 @@ use std::net::TcpStream;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::server::{binary, capture};
+use crate::server::{Log, binary};
 use crate::{Server, wait_for};
 
 /// A forwarder at a site. Killed when it is dropped.
@@ -19,7 +18,7 @@ use crate::{Server, wait_for};
 pub struct Edge {
     folder: TempDir,
     process: Option<std::process::Child>,
-    log: Arc<Mutex<String>>,
+    log: Log,
     environment: Vec<(String, String)>,
     tcp: u16,
     udp: u16,
@@ -49,7 +48,7 @@ impl Edge {
         );
         std::fs::write(folder.path().join("edge.toml"), text)?;
         std::fs::write(folder.path().join("roots.pem"), server.roots())?;
-        Ok(Self { folder, process: None, log: Arc::default(), environment: Vec::new(), tcp: 0, udp: 0 })
+        Ok(Self { folder, process: None, log: Log::EMPTY, environment: Vec::new(), tcp: 0, udp: 0 })
     }
 
     /// Enrols by a one-time token, given in a file.
@@ -89,9 +88,9 @@ impl Edge {
         let config = self.path("edge.toml").display().to_string();
         let mut command = self.command(&["--config", &config]);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
-        let (mut process, log) = capture(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
+        let (mut process, log) = Log::of(&mut command)?;
         let text = wait_for("the edge is ready", 60, || {
-            let text = log.lock().map(|log| log.clone()).unwrap_or_default();
+            let text = log.read();
             if let Some(status) = process.try_wait()? {
                 anyhow::bail!("the edge ended: {status}\n{text}");
             }
@@ -114,7 +113,7 @@ impl Edge {
 
     /// What it logged so far.
     pub fn log(&self) -> String {
-        self.log.lock().map(|log| log.clone()).unwrap_or_default()
+        self.log.read()
     }
 
     /// Its UDP port.

@@ -1,10 +1,10 @@
 //! A MetroSOC of a test's own: its data directory, its ports, its log.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ pub struct Server {
     folder: TempDir,
     process: std::process::Child,
     ports: BTreeMap<String, u16>,
-    log: Arc<Mutex<String>>,
+    log: Log,
     roots: String,
     /// Variables that it is started with.
     environment: Vec<(String, String)>,
@@ -88,12 +88,11 @@ impl Server {
     }
 
     fn wait_until_ready(&mut self) -> anyhow::Result<()> {
-        let log = Arc::clone(&self.log);
         let text = wait_for("the server is ready", 60, || {
             if let Some(status) = self.process.try_wait()? {
-                anyhow::bail!("the server ended: {status}\n{}", read(&log));
+                anyhow::bail!("the server ended: {status}\n{}", self.log.read());
             }
-            let text = read(&log);
+            let text = self.log.read();
             Ok(text.contains("\n  data  ").then_some(text))
         })?;
         for line in text.lines() {
@@ -130,7 +129,16 @@ impl Server {
 
     /// What it logged so far.
     pub fn log(&self) -> String {
-        read(&self.log)
+        self.log.read()
+    }
+
+    /// Waits until it has logged `text`.
+    ///
+    /// # Errors
+    /// When it does not within 20 seconds; the message holds its log.
+    pub fn wait_logged(&self, text: &str) -> anyhow::Result<()> {
+        wait_for(&format!("`{text}` in the log"), 20, || Ok(self.log().contains(text).then_some(())))
+            .with_context(|| self.log())
     }
 
     /// Its process id.
@@ -278,32 +286,37 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &Path, environment: &[(String, String)]) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
+fn spawn(folder: &Path, environment: &[(String, String)]) -> anyhow::Result<(std::process::Child, Log)> {
     let binary = binary();
     let mut command = Command::new(&binary);
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     command.args(["serve", "--config"]).arg(folder.join("metrosoc.toml")).arg("--data").arg(folder.join("data"));
-    capture(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()))
-        .with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))
+    Log::of(&mut command).with_context(|| format!("`{}` (cargo build -p metrosoc)", binary.display()))
 }
 
-/// Starts a program whose standard error is piped, and keeps what it says.
-pub(crate) fn capture(command: &mut Command) -> anyhow::Result<(std::process::Child, Arc<Mutex<String>>)> {
-    let mut process = command.spawn()?;
-    let log = Arc::new(Mutex::new(String::new()));
-    let stderr = process.stderr.take().context("standard error")?;
-    let into = Arc::clone(&log);
-    std::thread::spawn(move || {
-        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-            if let Ok(mut log) = into.lock() {
-                log.push_str(&line);
-                log.push('\n');
-            }
+/// What a program writes to its standard error: a file, so that what it said before it answered is there to be read.
+#[derive(Debug)]
+pub(crate) struct Log(Option<File>);
+
+impl Log {
+    /// Of a program that was not started yet.
+    pub(crate) const EMPTY: Self = Self(None);
+
+    /// Starts a program and keeps what it says.
+    pub(crate) fn of(command: &mut Command) -> anyhow::Result<(std::process::Child, Self)> {
+        let file = tempfile::tempfile()?;
+        let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file.try_clone()?).spawn()?;
+        Ok((process, Self(Some(file))))
+    }
+
+    /// All of it so far.
+    pub(crate) fn read(&self) -> String {
+        let Some(file) = &self.0 else { return String::new() };
+        let mut bytes = vec![0; file.metadata().map_or(0, |metadata| metadata.len() as usize)];
+        // Read from its place: the program writes at the place that both share.
+        match file.read_exact_at(&mut bytes, 0) {
+            Ok(()) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => format!("the log cannot be read: {error}"),
         }
-    });
-    Ok((process, log))
-}
-
-fn read(log: &Mutex<String>) -> String {
-    log.lock().map(|log| log.clone()).unwrap_or_default()
+    }
 }

@@ -21,6 +21,8 @@ use super::pace::{Backoff, Pace};
 const STREAM: &str = "stream";
 /// How often the positions are made durable; what lies between is recognised by the server when it is sent again.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often a pause tells what waits by now.
+const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Longest wait for a first record.
 const WAIT: Duration = Duration::from_secs(1);
 /// A batch is not made smaller than this on a link that is slow.
@@ -106,12 +108,21 @@ impl Shipper {
             if let Err(fault) = step {
                 let pause = self.failed(&fault);
                 tokio::select! {
-                    () = tokio::time::sleep(pause) => {}
+                    () = self.pause(pause) => {}
                     () = cancel.cancelled() => break,
                 }
             }
         }
         self.commit().await
+    }
+
+    /// Waits; what comes meanwhile is told as waiting.
+    async fn pause(&mut self, pause: Duration) {
+        let end = Instant::now() + pause;
+        while let Some(rest) = end.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero()) {
+            tokio::time::sleep(rest.min(TELL_EVERY)).await;
+            self.tell();
+        }
     }
 
     /// One batch, or a wait for one. The inner error is the link's.

@@ -230,12 +230,13 @@ fn a_server_of_another_authority_gets_nothing() {
     edge.start().unwrap();
     edge.send((5..10).map(ordinary)).unwrap();
     edge.wait_received(5).unwrap();
-    let status = wait_for("the edge tells of it", 30, || {
+    wait_for("the edge tells of it, and of what waits", 30, || {
         let status = edge.status()?;
-        Ok((status["healthy"] == false && status["shipped"]["connected"] == false).then_some(status))
+        let shipped = &status["shipped"];
+        let is_down = status["healthy"] == false && shipped["connected"] == false;
+        Ok((is_down && shipped["waiting"].as_u64() >= Some(5)).then_some(()))
     })
     .unwrap();
-    assert!(status["shipped"]["waiting"].as_u64() >= Some(5), "{status}");
     // Nor does it give a token away there.
     let token = String::from_utf8(server.cli(&["pki", "token", "hcm-b"]).unwrap().stdout).unwrap();
     let newcomer = Edge::new(&server, "").unwrap();

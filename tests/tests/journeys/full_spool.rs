@@ -27,7 +27,7 @@ fn an_import_larger_than_the_spool_waits_for_room() {
     server.cli(&["import", "--site", "hcm-a", &file.display().to_string()]).unwrap();
     let lead = server.user("lead", Role("soc-lead", None)).unwrap();
     assert_eq!(lead.count("*").unwrap(), LINES as u64);
-    assert!(server.log().contains("spool is full"), "it was full on the way");
+    server.wait_logged("spool is full").unwrap();
 
     // What an empty spool could not take either is refused at once: to wait for room would be to wait for ever.
     let machine = server.user("shipper", Role("machine", None)).unwrap();

@@ -104,7 +104,7 @@ fn a_slice_that_was_deleted_and_that_nothing_has_any_more_is_told() {
     let entry = place.entry("index_slice_lost");
     assert!(entry["detail"]["missing"].as_u64().unwrap() >= 30, "{entry}");
     assert_eq!(place.warnings(), serde_json::json!(["index_events_lost"]));
-    assert!(place.server.log().contains("events of the index are missing"), "said at the start");
+    place.server.wait_logged("events of the index are missing").unwrap();
     place.found("\"gone for ever\"", 0);
     let lead = place.lead();
     wait_for("the alert", 30, || {
@@ -148,7 +148,7 @@ fn a_damaged_segment_of_the_spool_is_told_and_the_rest_is_kept() {
     let missing = place.entry("index_slice_lost");
     let found = lead.count("\"of twenty\"").unwrap();
     assert!((95..=100).contains(&found), "{found}: {entry} {missing}");
-    assert!(place.server.log().contains("spool: records cannot be read any more"));
+    place.server.wait_logged("spool: records cannot be read any more").unwrap();
     assert_eq!(lead.count("\"number 0 of twenty\"").unwrap(), 5, "what was before it is kept");
     assert_eq!(lead.count("\"number 19 of twenty\"").unwrap(), 5, "and what was behind it");
 

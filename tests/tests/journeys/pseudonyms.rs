@@ -156,7 +156,7 @@ fn while_the_vault_is_away_everything_waits_and_nothing_is_lost() {
     })
     .unwrap();
     assert_eq!((&parts["vault"], &parts["spool"]), (&json!("failed"), &json!("ok")), "{parts}");
-    assert!(server.log().contains("vault is locked"), "{}", server.log());
+    server.wait_logged("vault is locked").unwrap();
     assert_eq!(lead.count("meanwhile").unwrap_or_default(), 0, "nothing is decoded");
     let (status, answer) = lead.post("/api/v1/search", &json!({ "query": "*" })).unwrap();
     assert!(status == 200 && !answer.to_string().contains("0912345678"), "what is stored stays masked: {answer}");

@@ -35,7 +35,7 @@ fn an_index_that_cannot_be_written_is_red_until_it_can() {
     .unwrap();
     assert_eq!(parts["index"], "failed", "{parts}");
     assert_eq!(parts["spool"], "ok", "{parts}");
-    assert!(server.log().contains("part=\"index\""), "the log says why");
+    server.wait_logged("part=\"index\"").unwrap();
 
     std::fs::remove_file(&slices[0]).unwrap();
     std::fs::rename(&aside, &slices[0]).unwrap();

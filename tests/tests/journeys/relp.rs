@@ -101,8 +101,7 @@ fn every_line_of_a_real_rsyslog_survives_kill_9() {
 
     // A revoked certificate cuts the session and is not let in again.
     server.cli(&["pki", "revoke", "hcm-test-relp", "--reason", "keyCompromise"]).unwrap();
-    wait_for("the revoked sender is cut", 30, || Ok(server.log().contains("certificate revoked").then_some(())))
-        .unwrap();
+    server.wait_logged("certificate revoked").unwrap();
     assert_eq!(server.stop().unwrap(), 0);
 }
 

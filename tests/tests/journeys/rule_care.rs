@@ -127,7 +127,7 @@ fn a_rule_from_a_bundle_is_followed_from_its_load_to_its_alerts() {
     bad[middle] ^= 1;
     std::fs::write(&path, bad).unwrap();
     hang_up(&server);
-    assert!(server.log().contains("the rules before stay in force"));
+    server.wait_logged("the rules before stay in force").unwrap();
     assert_eq!(versions(&lead).len(), 1);
 
     // A good one with a changed rule brings a second version.
