@@ -45,13 +45,44 @@ fn event_of(fields: &[(&str, Value<'_>)]) -> Event {
 }
 
 async fn replaced(place: &Place, event: &Event, findings: &mut [Finding]) -> Event {
-    let mut replacer = Replacer::new(Arc::clone(&place.all));
+    let mut replacer = Replacer::new(Arc::clone(&place.all), 1);
     let events = std::slice::from_ref(event);
     replacer.read(events, findings);
     replacer.enter().await.unwrap();
     let mut out = Vec::new();
     replacer.write(events, findings, &mut out);
     out.remove(0)
+}
+
+#[tokio::test]
+async fn however_many_threads_look_the_tokens_are_the_same() {
+    let place = place().await;
+    // Persons that come again and again, in fields and in texts, over the borders of what a thread takes.
+    let events: Vec<Event> = (0_u64..333)
+        .map(|number| {
+            let user = format!("lan.nguyen{}", number % 40);
+            let line = format!("{user} gọi 09{:08}, mail a{}@hcm.gov.vn", number % 50, number % 7);
+            let mut event = event_of(&[("user.name", Value::Str(&user)), ("message", Value::Str(&line))]);
+            event.id = EventId(number);
+            event
+        })
+        .collect();
+    let mut seen: Vec<Vec<String>> = Vec::new();
+    for threads in [1, 2, 3, 8] {
+        let mut replacer = Replacer::new(Arc::clone(&place.all), threads);
+        let mut out = Vec::new();
+        // The second time with everything as the first left it, and other events.
+        for part in [&events[..], &events[100..]] {
+            replacer.read(part, &[]);
+            replacer.enter().await.unwrap();
+            replacer.write(part, &mut [], &mut out);
+            seen.push(out.iter().map(text).collect());
+        }
+    }
+    for (number, told) in seen.iter().enumerate() {
+        assert_eq!(told, &seen[number % 2], "run {number}");
+    }
+    assert!(seen[0].iter().all(|event| !event.contains("lan.nguyen") && !event.contains("@hcm")), "{:?}", seen[0][0]);
 }
 
 async fn back(place: &Place, stored: &Event) -> Event {

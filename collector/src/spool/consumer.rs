@@ -16,6 +16,9 @@ use super::shared::Shared;
 use super::walk::{Found, Walk};
 use crate::{Record, SpoolError};
 
+/// Bytes of records that are read from disk at a time, a frame's more at most.
+const AHEAD_BYTES: usize = 4 * 1024 * 1024;
+
 /// Reads the spool in order and remembers durably how far it came.
 #[derive(Debug)]
 pub struct Consumer {
@@ -97,7 +100,7 @@ impl Consumer {
             if let Some(batch) = self.take_recent(records_max.max(1)) {
                 return Ok(batch);
             }
-            self.read_ahead().await?;
+            self.read_ahead(records_max).await?;
         }
         let count = records_max.max(1).min(self.ahead.len());
         let batch: Vec<_> = self.ahead.drain(..count).map(|(id, record)| (EventId(id), record)).collect();
@@ -139,20 +142,20 @@ impl Consumer {
         Some(batch)
     }
 
-    /// Reads the next frame from disk; over segments and damage.
-    async fn read_ahead(&mut self) -> Result<(), SpoolError> {
+    /// Reads so many records from disk, or a few more; over segments and damage.
+    async fn read_ahead(&mut self, records: usize) -> Result<(), SpoolError> {
         let (shared, next) = (Arc::clone(&self.shared), self.next);
         let mut disk = self.disk.take().unwrap_or_default();
         let read = move || {
-            let records = disk.read(&shared, next);
-            (disk, records)
+            let ahead = disk.read_many(&shared, next, records);
+            (disk, ahead)
         };
-        let (disk, records) = tokio::task::spawn_blocking(read).await.map_err(|_| SpoolError::Stopped)?;
+        let (disk, ahead) = tokio::task::spawn_blocking(read).await.map_err(|_| SpoolError::Stopped)?;
         self.disk = Some(disk);
-        match records? {
-            Some(records) => self.ahead = records,
+        self.ahead = ahead?;
+        if self.ahead.is_empty() {
             // Nothing readable up to the end: go on behind it.
-            None => self.next = self.shared.durable().max(self.next),
+            self.next = self.shared.durable().max(self.next);
         }
         Ok(())
     }
@@ -165,6 +168,30 @@ impl Drop for Consumer {
 }
 
 impl Disk {
+    /// The records of the next frames, until there are enough or [`AHEAD_BYTES`] of them.
+    fn read_many(
+        &mut self,
+        shared: &Shared,
+        mut next: u64,
+        enough: usize,
+    ) -> Result<VecDeque<(u64, Record)>, SpoolError> {
+        let (mut all, mut bytes) = (VecDeque::new(), 0);
+        while all.len() < enough && bytes < AHEAD_BYTES && next < shared.durable() {
+            match self.read(shared, next) {
+                Ok(Some(frame)) => {
+                    next = frame.back().map_or(next, |(last, _)| last + 1);
+                    bytes += frame.iter().map(|(_, record)| record.bytes.len()).sum::<usize>();
+                    all.extend(frame);
+                }
+                Ok(None) => break,
+                // What was read is given out first; who asks for more is told.
+                Err(_) if !all.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all)
+    }
+
     /// The records of the next frame that holds `next` or comes behind it.
     fn read(&mut self, shared: &Shared, next: u64) -> Result<Option<VecDeque<(u64, Record)>>, SpoolError> {
         let mut wanted = next;

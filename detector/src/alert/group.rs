@@ -41,6 +41,8 @@ pub(crate) fn key_of(finding: &Finding) -> String {
 pub(super) struct Touched {
     pub(super) alert: Alert,
     pub(super) change: Change,
+    /// Whether it names more than what is stored of it does: an entity, or something that was compared.
+    pub(super) tells_more: bool,
 }
 
 /// What findings do to an alert.
@@ -89,7 +91,8 @@ impl Group<'_> {
         window: Duration,
         now: Timestamp,
     ) -> Result<Vec<Touched>, DetectorError> {
-        let mut alerts: Vec<Touched> = open.into_iter().map(|alert| Touched { alert, change: Change::None }).collect();
+        let stored = |alert| Touched { alert, change: Change::None, tells_more: false };
+        let mut alerts: Vec<Touched> = open.into_iter().map(stored).collect();
         for finding in &self.findings {
             if let Some(near) = alerts.iter_mut().find(|one| is_near(&one.alert, finding.time, window)) {
                 near.grow(finding, now);
@@ -99,7 +102,7 @@ impl Group<'_> {
             // Time may give several at one event, days apart: an id is one alert's.
             match alerts.iter_mut().find(|one| one.alert.id == made.id) {
                 Some(same) => same.grow(finding, now),
-                None => alerts.push(Touched { alert: made, change: Change::Made }),
+                None => alerts.push(Touched { alert: made, change: Change::Made, tells_more: true }),
             }
         }
         alerts.retain(|one| one.change != Change::None);
@@ -109,7 +112,9 @@ impl Group<'_> {
 
 impl Touched {
     fn grow(&mut self, finding: &Finding, now: Timestamp) {
+        let before = told(&self.alert);
         grow(&mut self.alert, finding, now);
+        self.tells_more |= told(&self.alert) != before;
         if self.change == Change::None {
             self.change = Change::Grown;
         }
@@ -127,6 +132,13 @@ impl Touched {
             time: now,
         }
     }
+}
+
+/// How much it tells: entities and atoms are added, never changed.
+fn told(alert: &Alert) -> ([bool; 4], usize) {
+    let of = &alert.entities;
+    let entities = [of.host.is_some(), of.user.is_some(), of.source_ip.is_some(), of.destination_ip.is_some()];
+    (entities, alert.atoms.len())
 }
 
 fn is_near(alert: &Alert, time: Timestamp, window: Duration) -> bool {

@@ -132,8 +132,8 @@ impl Alerts {
         };
         row::insert(tx, self.store.kind(), &changed(Change::Made)).await?;
         row::grow(tx, self.store.kind(), &changed(Change::Grown)).await?;
-        let all: Vec<&Alert> = touched.iter().map(|(_, one)| &one.alert).collect();
-        held::keep(tx, self.store.kind(), &all).await?;
+        let more = touched.iter().filter(|(_, one)| one.tells_more).map(|(_, one)| &one.alert);
+        held::keep(tx, self.store.kind(), &more.collect::<Vec<_>>()).await?;
         Ok(touched.iter().map(|(_, one)| one.trigger(now)).collect())
     }
 }

@@ -46,12 +46,7 @@ pub(super) async fn open_alerts(
 ) -> Result<HashMap<String, Vec<Alert>>, DetectorError> {
     let mut found: HashMap<String, Vec<Alert>> = HashMap::new();
     for (places, asked) in tables(kind, wanted, 3) {
-        // A cross join keeps the order on SQLite: for each group wanted its alerts, by the index.
-        let sql = format!(
-            "WITH wanted (group_key, from_ns, to_ns) AS (VALUES {places}) SELECT alert.* FROM wanted CROSS JOIN alert \
-             WHERE alert.group_key = wanted.group_key AND alert.last_seen_ns >= wanted.from_ns \
-             AND alert.first_seen_ns <= wanted.to_ns AND alert.status IN ('new', 'acknowledged')"
-        );
+        let sql = open_alerts_sql(&places);
         let mut query = sqlx::query(AssertSqlSafe(sql));
         for one in asked {
             query = query.bind(one.key).bind(one.from.nanos()).bind(one.to.nanos());
@@ -69,6 +64,15 @@ pub(super) async fn open_alerts(
         alerts.sort_by(|one, other| other.last_seen.cmp(&one.last_seen).then_with(|| one.id.cmp(&other.id)));
     }
     Ok(found)
+}
+
+/// For each group wanted its open alerts. On SQLite a cross join keeps that order, and `+` keeps it from other indexes.
+pub(super) fn open_alerts_sql(places: &str) -> String {
+    format!(
+        "WITH wanted (group_key, from_ns, to_ns) AS (VALUES {places}) SELECT alert.* FROM wanted CROSS JOIN alert \
+         WHERE alert.group_key = wanted.group_key AND +alert.last_seen_ns >= wanted.from_ns \
+         AND alert.first_seen_ns <= wanted.to_ns AND alert.status IN ('new', 'acknowledged')"
+    )
 }
 
 /// Stores new alerts, each with its group's key, and the first line of each one's history.

@@ -8,6 +8,8 @@ use event::{
     AgencyId, AlertId, AlertStatus, Atom, Entities, Grant, KnownBy, Level, ManualClock, Masks, NoMasks, Object,
     Operation, Permit, Reach, Role, RuleId, RuleRef, Scope, SiteId, Subject, Timestamp, UserName, Visibility,
 };
+use store::Kind;
+use store::sqlx::{AssertSqlSafe, Row as _};
 use store::testing::stores;
 
 use super::*;
@@ -386,6 +388,23 @@ async fn alerts_on_restricted_persons_are_withheld() {
         assert_eq!(alerts.list(&read, &query).await.unwrap().total, 1);
     })
     .await;
+}
+
+#[tokio::test]
+async fn open_alerts_are_found_by_their_group() {
+    for store in stores().await.unwrap() {
+        let store = store.store();
+        if store.kind() != Kind::Sqlite {
+            // PostgreSQL plans by what is in the table, not by the statement.
+            continue;
+        }
+        let sql = row::open_alerts_sql("(?, ?, ?), (?, ?, ?)");
+        let plan = store::sqlx::query(AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}")));
+        let rows = plan.fetch_all(store.pool()).await.unwrap();
+        let told: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+        let by_group = told.iter().any(|step| step.contains("alert_group (group_key=? AND status=?)"));
+        assert!(by_group, "a batch would read every open alert for each group: {told:?}");
+    }
 }
 
 #[tokio::test]

@@ -123,7 +123,10 @@ pub struct CorrelationSpec {
 impl CorrelationSpec {
     /// Reads every document of a YAML text; each is good or refused by itself.
     pub fn read(text: &str) -> Vec<Result<Self, String>> {
-        yaml::documents(text).into_iter().map(|document| Self::parse(&document.node?)).collect()
+        yaml::documents(text)
+            .into_iter()
+            .map(|document| Self::parse(&document.node.map_err(|fault| fault.to_string())?))
+            .collect()
     }
 
     /// Reads a whole correlation document.

@@ -81,7 +81,7 @@ fn load_file(path: &str, text: &str, faults: &mut Vec<Fault>) -> Vec<Pipeline> {
             reason,
             is_refusal,
         };
-        let read = document.node.map_err(|reason| vec![(0, reason)]).and_then(|node| read(path, &node));
+        let read = document.node.map_err(|fault| vec![(0, fault.to_string())]).and_then(|node| read(path, &node));
         match read {
             Ok((pipeline, notices)) => {
                 faults.extend(notices.into_iter().map(|notice| told(document.line, notice, false)));

@@ -12,7 +12,7 @@ use super::yaml::{self, Node};
 pub struct Rejected {
     /// The file, as it was given.
     pub path: String,
-    /// The line on which the document begins, from 1; `None` when the file as a whole is unreadable.
+    /// The line of the fault, or on which its document begins, from 1; `None` when the file as a whole is unreadable.
     pub line: Option<usize>,
     /// The rule's title, where it could be read.
     pub title: Option<String>,
@@ -94,15 +94,24 @@ impl Reading {
         let inherits = documents.iter().any(|document| document.node.as_ref().is_ok_and(has_action));
         for document in documents {
             let (line, text) = (document.line, document.text.trim_start_matches(['\r', '\n']).to_owned());
-            let mut title = None;
-            let completed = document.node.and_then(|node| {
-                title = node.get("title").and_then(Node::scalar);
-                collection.complete(node)
-            });
-            match completed {
+            let reject = |line: usize, title: Option<String>, reason: String| Rejected {
+                path: path.to_owned(),
+                line: Some(line),
+                title,
+                reason,
+            };
+            let node = match document.node {
+                Ok(node) => node,
+                Err(fault) => {
+                    self.rejected.push(reject(fault.line.unwrap_or(line), None, fault.reason));
+                    continue;
+                }
+            };
+            let title = node.get("title").and_then(Node::scalar);
+            match collection.complete(node) {
                 Ok(Some(node)) => self.keep(RuleDocument { path: path.to_owned(), line, node, text, inherits }),
                 Ok(None) => {}
-                Err(reason) => self.rejected.push(Rejected { path: path.to_owned(), line: Some(line), title, reason }),
+                Err(reason) => self.rejected.push(reject(line, title, reason)),
             }
         }
     }

@@ -54,7 +54,7 @@ impl FieldMap {
         let fault = |reason: String| DetectorError::FieldMap { path: path.to_owned(), reason };
         let mut mappings = Vec::new();
         for document in yaml::documents(text) {
-            let node = document.node.map_err(fault)?;
+            let node = document.node.map_err(|found| fault(found.to_string()))?;
             let Some(Node::List(items)) = node.get("transformations") else {
                 return Err(fault("`transformations` is missing".to_owned()));
             };

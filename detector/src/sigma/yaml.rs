@@ -85,8 +85,26 @@ pub(crate) struct Document<'t> {
     pub(crate) line: usize,
     /// Its text as it is written.
     pub(crate) text: &'t str,
-    /// The document, or why it cannot be read; the line in the reason counts from the file's start.
-    pub(crate) node: Result<Node, String>,
+    /// The document, or why it cannot be read.
+    pub(crate) node: Result<Node, Fault>,
+}
+
+/// Why a document cannot be read.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Fault {
+    /// The line on which it was noticed, counted from the file's start; `None` when it is of the whole document.
+    pub(crate) line: Option<usize>,
+    /// What is wrong.
+    pub(crate) reason: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(formatter, "line {line}: {}", self.reason),
+            None => formatter.write_str(&self.reason),
+        }
+    }
 }
 
 /// Reads every document; a fault in one does not touch the others. Empty documents are left out.
@@ -122,18 +140,14 @@ fn is_mark(line: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']))
 }
 
-fn read(text: &str, first_line: usize) -> Result<Node, String> {
+fn read(text: &str, first_line: usize) -> Result<Node, Fault> {
     if text.len() > DOCUMENT_BYTES_MAX {
-        return Err(format!("longer than {DOCUMENT_BYTES_MAX} bytes"));
+        return Err(Fault { line: None, reason: format!("longer than {DOCUMENT_BYTES_MAX} bytes") });
     }
     let budget = Cell::new(NODES_MAX);
     Seed(&budget).deserialize(serde_norway::Deserializer::from_str(text)).map_err(|error| {
         let line = error.location().map(|location| first_line + location.line().saturating_sub(1));
-        let reason = strip_location(&error.to_string());
-        match line {
-            Some(line) => format!("line {line}: {reason}"),
-            None => reason,
-        }
+        Fault { line, reason: strip_location(&error.to_string()) }
     })
 }
 
@@ -234,7 +248,11 @@ mod tests {
     use super::*;
 
     fn reason(text: &str) -> String {
-        documents(text).into_iter().find_map(|document| document.node.err()).unwrap_or_default()
+        documents(text)
+            .into_iter()
+            .find_map(|document| document.node.err())
+            .map(|fault| fault.reason)
+            .unwrap_or_default()
     }
 
     #[test]
@@ -242,7 +260,8 @@ mod tests {
         let found = documents("---\na: 1\n---\nb: [1\n---\nc: '---'\n");
         assert_eq!(found.len(), 3);
         assert_eq!(found[0].node, Ok(Node::Map(vec![("a".into(), Node::Int(1))])));
-        assert!(found[1].node.as_ref().unwrap_err().starts_with("line "), "{:?}", found[1]);
+        let line = found[1].node.as_ref().unwrap_err().line;
+        assert!((4..=5).contains(&line.unwrap()), "in its document, counted from the file's start: {line:?}");
         assert_eq!(found[2].line, 5);
         assert_eq!(found[2].node.as_ref().unwrap().get("c"), Some(&Node::Text("---".into())));
     }

@@ -23,6 +23,7 @@ pub mod rotation;
 pub mod rules;
 mod seal;
 mod sealed;
+mod storing;
 mod versions;
 pub mod watch;
 

@@ -1,5 +1,5 @@
 //! The order of steps behind the spool: join → decode → match → correlate → replace personal values → group → index → record.
-//! Batches in order; decoding and matching of a batch on all cores.
+//! Batches in order; decoding and matching of a batch on all cores, its last two steps beside the first of the next batch.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use detector::exception::{Exceptions, Hiding};
 use detector::index::Index;
 use detector::rulebook::{Rulebook, Stream};
 use event::{Clock, Event, EventId, Finding, RuleId, Trigger};
-use ledger::{Batch, Ledger};
+use ledger::Ledger;
 use policy::VaultError;
 use policy::pseudonym::{Pseudonyms, Replacer};
 use tokio::sync::mpsc::Sender;
@@ -25,13 +25,15 @@ use super::forget::Forgetting;
 use super::leaves;
 use super::memory::Memory;
 use super::passed::Passed;
-use super::reading::{Read, Readers, Reading};
+use super::reading::{Read, Readers, Reading, threads_of};
+use super::storing::Storing;
 use super::watch::Watch;
 
 /// Name of the pipeline's position in the spool.
 pub const CONSUMER: &str = "pipeline";
-/// Most records in one batch.
-const BATCH_RECORDS_MAX: usize = 1_000;
+/// Most records in one batch. What is written once a batch (alerts, pseudonyms, the record) costs a line the less, the more
+/// lines a batch has; as long as the pipeline keeps up, batches are as small as what has come.
+const BATCH_RECORDS_MAX: usize = 4_000;
 /// Longest wait for a batch to fill once it has begun.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How often the spool is told how far the index has come.
@@ -76,8 +78,8 @@ struct Progress {
     joiner: Joiner,
     /// Findings of correlations that are not stored yet: a batch that is tried again does not give them again.
     unstored: Vec<Finding>,
-    /// Leaves of what the index took and the ledger does not hold yet.
-    unrecorded: Batch,
+    /// The batch on its way into the index and the record.
+    storing: Storing,
     /// What correlations remember is kept on disk up to here.
     kept: EventId,
     kept_at: Instant,
@@ -118,6 +120,9 @@ impl Steps {
                     () = cancel.cancelled() => return Ok(()),
                 }
                 drop(consumer);
+                if let Err(error) = progress.storing.finished().await {
+                    tracing::error!(error = format!("{error:#}"), "the batch before not stored either");
+                }
                 progress.joiner.clear();
                 self.passed.again();
                 consumer = self.consumer(&progress)?;
@@ -127,6 +132,7 @@ impl Steps {
                 told = Instant::now();
             }
         }
+        progress.storing.finished().await?;
         tokio::task::block_in_place(|| self.index.flush()).context("flushing the index")?;
         self.keep(&mut progress);
         tokio::task::block_in_place(|| progress.watch.keep(self.clock.now(), true));
@@ -148,8 +154,9 @@ impl Steps {
         });
         let now = Instant::now();
         let kept = stream.position();
-        let (joiner, unstored, unrecorded) = (Joiner::default(), Vec::new(), Batch::default());
-        let replacer = self.pseudonyms.as_ref().map(|all| Replacer::new(Arc::clone(all)));
+        let (joiner, unstored) = (Joiner::default(), Vec::new());
+        let storing = Storing::new(Arc::clone(&self.index), self.ledger.clone(), Arc::clone(&self.passed));
+        let replacer = self.pseudonyms.as_ref().map(|all| Replacer::new(Arc::clone(all), threads_of(self.threads)));
         let replaced = Vec::new();
         Progress {
             readers: Readers::new(self.threads),
@@ -159,7 +166,7 @@ impl Steps {
             replaced,
             joiner,
             unstored,
-            unrecorded,
+            storing,
             kept,
             kept_at: now,
             advanced_at: now,
@@ -201,32 +208,18 @@ impl Steps {
             pseudonyms.vault().usable()?;
         }
         self.overdue(progress).await?;
-        self.record(progress).await?;
-        let (Some(next), Some(last)) = (next, batch.last()) else { return self.make_up() };
+        let (Some(next), Some(last)) = (next, batch.last()) else {
+            progress.storing.finished().await?;
+            return self.make_up();
+        };
         let behind = EventId(last.id().0 + 1);
         let (mut findings, hidden) = tokio::task::block_in_place(|| self.read(batch, events, progress));
         let replaced = replace(events, &mut findings, progress).await.context("personal values into the vault")?;
         metrics::counter!("metrosoc_findings_total").increment(findings.len() as u64);
         self.trigger(self.alerts.take_with(&findings, &hidden, next).await.context("storing alerts")?).await?;
         progress.unstored.clear();
-        let leaf = |id: EventId, stored: &[u8]| progress.unrecorded.push(id.0, stored);
-        let stored = if replaced { &progress.replaced } else { &*events };
-        let added = tokio::task::block_in_place(|| self.index.add_seen(stored, leaf));
-        // Also what was taken before an error has its leaves.
-        let recorded = self.record(progress).await;
-        metrics::counter!("metrosoc_events_indexed_total").increment(added.context("indexing")?);
-        recorded?;
-        self.passed.add(behind, next);
-        Ok(())
-    }
-
-    /// Records the leaves of what the index took.
-    async fn record(&self, progress: &mut Progress) -> anyhow::Result<()> {
-        if !progress.unrecorded.is_empty() {
-            self.ledger.append_batch(&progress.unrecorded).await.context("recording the batch")?;
-            progress.unrecorded.clear();
-        }
-        Ok(())
+        let stored = if replaced { &mut progress.replaced } else { events };
+        progress.storing.store(stored, behind, next).await
     }
 
     /// Tells the correlations how late it is, once a second: some windows are decided when they are over.

@@ -41,12 +41,17 @@ pub struct Read {
     pub hidden: Vec<Hiding>,
 }
 
+/// How many threads a setting means: 0 is one a core. [`THREADS_MAX`] at most.
+pub fn threads_of(setting: usize) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let threads = if setting == 0 { cores() } else { setting };
+    threads.clamp(1, THREADS_MAX)
+}
+
 impl Readers {
-    /// As many threads as `threads` says; 0 for one a core. [`THREADS_MAX`] at most.
+    /// On so many threads, as [`threads_of`] reads the setting.
     pub fn new(threads: usize) -> Self {
-        let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = if threads == 0 { cores() } else { threads };
-        let scratches = (0..threads.clamp(1, THREADS_MAX)).map(|_| Scratch::default()).collect();
+        let scratches = (0..threads_of(threads)).map(|_| Scratch::default()).collect();
         Self { scratches }
     }
 

@@ -1,7 +1,7 @@
 //! The personal values of a batch, each once.
 
 use crate::VaultError;
-use crate::vault::{ByFingerprint, Kind, Vault, Writing};
+use crate::vault::{ByFingerprint, Fingerprint, Kind, Vault, Writing};
 
 /// A place in a text that is a value of the batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,7 @@ pub(super) struct Batch {
 
 #[derive(Debug)]
 struct Value {
+    name: Fingerprint,
     kind: Kind,
     /// Where in `texts` it stands.
     start: usize,
@@ -58,9 +59,25 @@ impl Batch {
             let start = self.texts.len();
             self.texts.push_str(text);
             let writing = vault.remembered(&name);
-            self.values.push(Value { kind, start, end: self.texts.len(), writing });
+            self.values.push(Value { name, kind, start, end: self.texts.len(), writing });
         }
         number
+    }
+
+    /// Takes the values of another batch in; gives their numbers here, in the order of those there.
+    pub(super) fn take_all(&mut self, other: &Self) -> Vec<u32> {
+        let taken = other.values.iter().zip(0..).map(|(value, number)| {
+            let next = self.values.len() as u32; // fewer than bytes of the batch
+            let own = *self.numbers.entry(value.name).or_insert(next);
+            if own == next {
+                let start = self.texts.len();
+                self.texts.push_str(other.text(number));
+                let (name, kind, writing) = (value.name, value.kind, value.writing);
+                self.values.push(Value { name, kind, start, end: self.texts.len(), writing });
+            }
+            own
+        });
+        taken.collect()
     }
 
     /// Asks the vault for the tokens that are not known yet.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 
 use super::rows::{self, Known, Row};
 use super::{Fingerprint, Kind, Mark, Token, Vault, Writing, bound_to};
@@ -11,6 +12,8 @@ use crate::VaultError;
 
 /// Values that one transaction brings at most.
 const BATCH_VALUES_MAX: usize = 2_000;
+/// How many of them are on their way at the same time.
+const PARTS_AT_ONCE: usize = 2;
 /// How often somebody else may be first with the same values.
 const ROUNDS_MAX: usize = 8;
 
@@ -33,14 +36,12 @@ impl Vault {
     /// # Errors
     /// [`VaultError`]; then some of the values may be in the vault already.
     pub async fn enter(&self, values: &[(Kind, &str)]) -> Result<Vec<Writing>, VaultError> {
-        let mut entered = Vec::with_capacity(values.len());
-        for part in values.chunks(BATCH_VALUES_MAX) {
-            self.enter_part(part, &mut entered).await?;
-        }
-        Ok(entered)
+        // Keys and rows lie in databases of their own: while the rows of one part are written, the next one gets its keys.
+        let parts: Vec<_> = values.chunks(BATCH_VALUES_MAX).map(|part| self.enter_part(part).boxed()).collect();
+        stream::iter(parts).buffered(PARTS_AT_ONCE).try_concat().await
     }
 
-    async fn enter_part(&self, values: &[(Kind, &str)], entered: &mut Vec<Writing>) -> Result<(), VaultError> {
+    async fn enter_part(&self, values: &[(Kind, &str)]) -> Result<Vec<Writing>, VaultError> {
         let _shared = self.gate.read().await;
         let names: Vec<Fingerprint> = values.iter().map(|(kind, value)| self.fingerprint(*kind, value)).collect();
         let known: Vec<Option<Writing>> = {
@@ -58,6 +59,7 @@ impl Vault {
             Some((mark, Wanted { kind, value, value_mark: self.value_mark(kind, value) }))
         });
         let found = self.find_or_bring(unknown.collect()).await?;
+        let mut entered = Vec::with_capacity(values.len());
         let mut cache = self.cache();
         for ((known, mark), name) in known.into_iter().zip(marks).zip(names) {
             let writing = match (known, mark) {
@@ -70,7 +72,7 @@ impl Vault {
             };
             entered.push(writing);
         }
-        Ok(())
+        Ok(entered)
     }
 
     /// The writings of values that are not remembered.

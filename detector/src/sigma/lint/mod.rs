@@ -77,12 +77,15 @@ pub fn lint(sources: &[RuleSource], map: &FieldMap, taxonomy: &Taxonomy) -> Vec<
 fn lint_file(path: &str, text: &str, around: &Around<'_>, duplicates: &mut Duplicates, found: &mut Vec<Lint>) {
     let mut collection = Collection::default();
     for document in yaml::documents(text) {
-        let completed = document.node.and_then(|node| collection.complete(node));
+        let completed = document
+            .node
+            .map_err(|fault| (fault.line.unwrap_or(document.line), fault.reason))
+            .and_then(|node| collection.complete(node).map_err(|reason| (document.line, reason)));
         let node = match completed {
             Ok(Some(node)) => node,
             Ok(None) => continue,
-            Err(reason) => {
-                found.push(Lint::of_file(path, document.line, reason));
+            Err((line, reason)) => {
+                found.push(Lint::of_file(path, line, reason));
                 continue;
             }
         };

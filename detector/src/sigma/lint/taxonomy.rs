@@ -44,7 +44,7 @@ impl Taxonomy {
         let fault = |reason: String| DetectorError::FieldMap { path: path.to_owned(), reason };
         let mut entries = Vec::new();
         for document in yaml::documents(text) {
-            let node = document.node.map_err(fault)?;
+            let node = document.node.map_err(|found| fault(found.to_string()))?;
             let Some(Node::List(items)) = node.get("logsources") else {
                 return Err(fault("`logsources` is missing".to_owned()));
             };

@@ -100,7 +100,7 @@ fn replacing<'a>(
     all: &Arc<Pseudonyms>,
     runtime: &'a tokio::runtime::Runtime,
 ) -> impl FnMut(&mut Vec<Event>) -> anyhow::Result<()> + use<'a> {
-    let (mut replacer, mut out) = (Replacer::new(Arc::clone(all)), Vec::new());
+    let (mut replacer, mut out) = (Replacer::new(Arc::clone(all), 1), Vec::new());
     move |events| {
         replacer.read(events, &[]);
         runtime.block_on(replacer.enter())?;

@@ -105,7 +105,7 @@ impl Replaced {
 
 /// Replaces what texts hold, batch by batch.
 async fn replace(all: &Arc<Pseudonyms>, texts: &[String]) -> anyhow::Result<Replaced> {
-    let mut replacer = Replacer::new(Arc::clone(all));
+    let mut replacer = Replacer::new(Arc::clone(all), 1);
     let (mut events, mut out) = (Vec::new(), Vec::new());
     let (mut bytes, mut values, mut cpu) = (0, 0, Duration::ZERO);
     for batch in texts.chunks(BATCH_EVENTS) {
@@ -125,11 +125,11 @@ async fn replace(all: &Arc<Pseudonyms>, texts: &[String]) -> anyhow::Result<Repl
     Ok(Replaced { bytes, cpu, values })
 }
 
-/// Brings new values in, a batch at a time, as the pipeline does.
+/// Brings new values in, those of a batch at a time, as the pipeline does: four to an event, as many as the texts have.
 async fn bring(vault: &Vault, count: usize) -> anyhow::Result<(Duration, Duration)> {
     let values: Vec<String> = (0..count).map(|number| format!("0{}", 700_000_000 + number)).collect();
     let (began, cpu) = (Instant::now(), cpu_of_process());
-    for batch in values.chunks(BATCH_EVENTS) {
+    for batch in values.chunks(4 * BATCH_EVENTS) {
         let asked: Vec<_> = batch.iter().map(|value| (Kind::Value(Class::Phone), value.as_str())).collect();
         vault.enter(&asked).await?;
     }
