@@ -169,7 +169,7 @@ fn a_bad_rule_is_refused_alone_and_told() {
         "title: t\nlevel: hgih\nlogsource: {product: x}\ndetection: {s: {A: x}, condition: s}\n",
         "did you mean `high`",
     );
-    refused("a: [", "line ");
+    refused("title: t\nlevel: low\nid: [\n", "test.yml:4: did not find expected");
     refused(&format!("{good}---\n{good}"), "the same rule was loaded from `test.yml`");
 }
 

@@ -25,6 +25,14 @@ struct Dataset {
     kinds: FxHashMap<String, FieldKind>,
 }
 
+/// A field of an event.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    dataset: &'a str,
+    name: &'a str,
+    field: u32,
+}
+
 /// Finds, with buffers that are used again.
 #[derive(Debug, Default)]
 pub(super) struct Find {
@@ -41,17 +49,28 @@ impl Find {
     pub(super) fn event(&mut self, all: &Pseudonyms, event: &Event, batch: &mut Batch) -> Vec<Piece> {
         let mut pieces = Vec::new();
         let dataset = event.get_str("event.dataset").unwrap_or_default();
+        let mut texts: Vec<(u32, &str)> = Vec::new();
         for (field, (name, value)) in (0..).zip(event.iter()) {
+            let kind = match value {
+                Value::Null | Value::Bool(_) => continue,
+                _ => self.kind(all, dataset, name),
+            };
+            let place = Place { dataset, name, field };
             match value {
-                Value::Null | Value::Bool(_) => {}
-                Value::Str(text) => self.value(all, (dataset, name, field), text, batch, &mut pieces),
-                number => self.value(all, (dataset, name, field), &number.text(), batch, &mut pieces),
+                _ if kind == FieldKind::Clear => {}
+                Value::Str(text) => {
+                    if kind == FieldKind::Text {
+                        texts.push((field, text));
+                    }
+                    self.value(all, place, kind, text, batch, &mut pieces);
+                }
+                number => self.value(all, place, kind, &number.text(), batch, &mut pieces),
             }
         }
         if pieces.is_empty() {
             return pieces;
         }
-        self.again(all, dataset, event, batch, &mut pieces);
+        again(&texts, batch, &mut pieces);
         if let Some((field, whole)) = original_bytes(event) {
             let value = batch.take(&all.vault, Kind::Text, whole);
             pieces.push(Piece { field, start: 0, end: whole.len() as u32, value, form: Form::Word });
@@ -63,7 +82,8 @@ impl Find {
     /// The pieces of a value of a field that stands somewhere else than in an event.
     pub(super) fn of_field(&mut self, all: &Pseudonyms, name: &str, text: &str, batch: &mut Batch) -> Vec<Piece> {
         let mut pieces = Vec::new();
-        self.value(all, ("", name, 0), text, batch, &mut pieces);
+        let kind = self.kind(all, "", name);
+        self.value(all, Place { dataset: "", name, field: 0 }, kind, text, batch, &mut pieces);
         pieces
     }
 
@@ -88,12 +108,14 @@ impl Find {
     fn value(
         &mut self,
         all: &Pseudonyms,
-        (dataset, name, field): (&str, &str, u32),
+        place: Place<'_>,
+        kind: FieldKind,
         text: &str,
         batch: &mut Batch,
         pieces: &mut Vec<Piece>,
     ) {
-        match self.kind(all, dataset, name) {
+        let field = place.field;
+        match kind {
             FieldKind::Clear => {}
             FieldKind::Class(class) => {
                 if let Some((start, end)) = all.scanner.whole(class, text).or_else(|| look_alike(class, text)) {
@@ -103,17 +125,17 @@ impl Find {
                     pieces.push(Piece { field, start: start as u32, end: end as u32, value, form });
                 } else if class == Class::IpAddress && text.parse::<IpAddr>().is_err() {
                     // `source.address` may be a name or hold a port.
-                    self.scan(all, (dataset, name, field), text, batch, pieces);
+                    self.scan(all, place, text, batch, pieces);
                 }
             }
-            FieldKind::Text => self.scan(all, (dataset, name, field), text, batch, pieces),
+            FieldKind::Text => self.scan(all, place, text, batch, pieces),
         }
     }
 
     fn scan(
         &mut self,
         all: &Pseudonyms,
-        (dataset, name, field): (&str, &str, u32),
+        Place { dataset, name, field }: Place<'_>,
         text: &str,
         batch: &mut Batch,
         pieces: &mut Vec<Piece>,
@@ -143,35 +165,31 @@ impl Find {
             pieces.push(Piece { field, start: start as u32, end: end as u32, value, form: Form::Word });
         }
     }
+}
 
-    /// Values that one field tells stand in others too, where nothing says what they are: `event.original` above all.
-    fn again(&mut self, all: &Pseudonyms, dataset: &str, event: &Event, batch: &Batch, pieces: &mut Vec<Piece>) {
-        let mut values: Vec<u32> = pieces.iter().map(|piece| piece.value).collect();
-        values.sort_unstable();
-        values.dedup();
-        let before = pieces.len();
-        for number in values {
-            let wanted = batch.text(number);
-            if wanted.len() < AGAIN_BYTES_MIN {
-                continue;
-            }
-            let finder = Finder::new(wanted.as_bytes());
-            for (field, (name, value)) in (0..).zip(event.iter()) {
-                let Some(text) = value.as_str().filter(|text| text.len() >= wanted.len()) else { continue };
-                if self.kind(all, dataset, name) != FieldKind::Text {
-                    continue;
-                }
-                for start in finder.find_iter(text.as_bytes()) {
-                    let end = start + wanted.len();
-                    let found = Piece { field, start: start as u32, end: end as u32, value: number, form: Form::Word };
-                    if stands_alone(text, start, end) && !pieces.iter().any(|piece| overlap(piece, &found)) {
-                        pieces.push(found);
-                    }
+/// Values that one field tells stand in others too, where nothing says what they are: `event.original` above all.
+fn again(texts: &[(u32, &str)], batch: &Batch, pieces: &mut Vec<Piece>) {
+    let mut values: Vec<u32> = pieces.iter().map(|piece| piece.value).collect();
+    values.sort_unstable();
+    values.dedup();
+    let before = pieces.len();
+    for number in values {
+        let wanted = batch.text(number);
+        if wanted.len() < AGAIN_BYTES_MIN {
+            continue;
+        }
+        let finder = Finder::new(wanted.as_bytes());
+        for &(field, text) in texts.iter().filter(|(_, text)| text.len() >= wanted.len()) {
+            for start in finder.find_iter(text.as_bytes()) {
+                let end = start + wanted.len();
+                let found = Piece { field, start: start as u32, end: end as u32, value: number, form: Form::Word };
+                if stands_alone(text, start, end) && !pieces.iter().any(|piece| overlap(piece, &found)) {
+                    pieces.push(found);
                 }
             }
         }
-        metrics::counter!("metrosoc_pseudonyms_met_again_total").increment((pieces.len() - before) as u64);
     }
+    metrics::counter!("metrosoc_pseudonyms_met_again_total").increment((pieces.len() - before) as u64);
 }
 
 /// An address that looks like a pseudonym of ours is a value like any other: it gets a token of its own, so that no plan ever
