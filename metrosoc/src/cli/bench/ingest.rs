@@ -28,6 +28,9 @@ pub struct Arguments {
     privacy: bool,
 }
 
+/// Turns with and without pseudonyms.
+const TURNS: usize = 5;
+
 /// What was measured.
 #[derive(Debug, Serialize)]
 pub struct Figures {
@@ -57,7 +60,7 @@ pub struct Figures {
 pub struct Privacy {
     privacy_new_values_events_per_cpu_second: f64,
     privacy_events_per_cpu_second: f64,
-    /// Of the speed without.
+    /// Of the speed without, measured in the same turns.
     privacy_loss_percent: f64,
 }
 
@@ -65,33 +68,40 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Figures> {
     let records = read(&arguments.file.file)?;
     let mut figures = plain(&records)?;
     if arguments.privacy {
-        figures.privacy = Some(private(&records, figures.events_per_cpu_second)?);
+        figures.privacy = Some(private(&records)?);
         figures.rss_bytes_max = rss_bytes_max();
     }
     Ok(figures)
 }
 
-/// With a vault that is empty at first and knows every value the second time.
-fn private(records: &[Record], without: f64) -> anyhow::Result<Privacy> {
+/// With a vault that is empty at first; then, when it knows every value, with and without in turns, so that a machine whose
+/// speed changes does not decide.
+fn private(records: &[Record]) -> anyhow::Result<Privacy> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
     let vault = runtime.block_on(vault(folder.path()))?;
     let all = pseudonyms(folder.path(), EVERYTHING, &vault)?;
-    let mut rates = [0.0; 2];
-    for rate in &mut rates {
+    let turn = |change: &mut dyn FnMut(&mut Vec<Event>) -> anyhow::Result<()>| -> anyhow::Result<(u64, Duration)> {
         let folder = tempfile::tempdir()?;
         let index = open(folder.path())?;
         let cpu = cpu_of_process();
-        let filled = fill_with(&index, records, None, replacing(&all, &runtime))?;
+        let filled = fill_with(&index, records, None, change)?;
         index.flush()?;
-        let total = cpu_of_process().saturating_sub(cpu);
-        *rate = filled.events as f64 / total.as_secs_f64().max(1e-9);
+        Ok((filled.events, cpu_of_process().saturating_sub(cpu)))
+    };
+    let rate = |(events, cpu): (u64, Duration)| events as f64 / cpu.as_secs_f64().max(1e-9);
+    let new = turn(&mut replacing(&all, &runtime))?;
+    let (mut without, mut known) = ((0, Duration::ZERO), (0, Duration::ZERO));
+    for _ in 0..TURNS {
+        let (events, cpu) = turn(&mut |_| Ok(()))?;
+        without = (without.0 + events, without.1 + cpu);
+        let (events, cpu) = turn(&mut replacing(&all, &runtime))?;
+        known = (known.0 + events, known.1 + cpu);
     }
-    let [new, known] = rates;
     Ok(Privacy {
-        privacy_new_values_events_per_cpu_second: new,
-        privacy_events_per_cpu_second: known,
-        privacy_loss_percent: 100.0 * (1.0 - known / without.max(1e-9)),
+        privacy_new_values_events_per_cpu_second: rate(new),
+        privacy_events_per_cpu_second: rate(known),
+        privacy_loss_percent: 100.0 * (1.0 - rate(known) / rate(without).max(1e-9)),
     })
 }
 
