@@ -206,3 +206,38 @@ fn the_set_is_sound() {
         }
     }
 }
+
+/// A message is not read again where it is the end of the event's original text: what stands before it there takes nothing away.
+#[test]
+fn a_header_before_a_line_hides_nothing_that_the_line_shows() {
+    const HEADERS: [&str; 4] = [
+        "<134>1 2026-11-22T10:15:02.112Z srv-dvc-02 portal 811 - - ",
+        "<13>Nov 22 10:15:02 srv-dvc-02 portal[811]: ",
+        "<134>1 2026-11-22T10:15:02Z srv-dvc-02 portal 811 ID47 [origin@32473 iut=\"3\" ip=\"10.1.2.3\"] ",
+        "Nov 22 10:15:02 srv-dvc-02 ",
+    ];
+    let scanner = Scanner::new(parse(&PrivacyText::embedded()).unwrap(), 2026);
+    let switches = scanner.rules().default_switches();
+    let (mut memory, mut alone, mut behind) = (Memory::default(), Vec::new(), Vec::new());
+    let (mut values, mut differs) = (0, Vec::new());
+    for (line, header) in set::lines(set::SEED, set::LINES).zip(HEADERS.into_iter().cycle()) {
+        let (name, before) = ("message=".len(), format!("original={header}"));
+        assert_eq!(scanner.scan(&format!("message={}", line.text), &switches, &mut memory, &mut alone), Complete::Yes);
+        let whole = format!("{before}{}", line.text);
+        assert_eq!(scanner.scan(&whole, &switches, &mut memory, &mut behind), Complete::Yes);
+        values += alone.len();
+        let moved = |span: &policy::privacy::Span| {
+            (span.start + before.len() - name, span.end + before.len() - name, span.class)
+        };
+        let here: Vec<_> = behind.iter().map(|span| (span.start, span.end, span.class)).collect();
+        if let Some(lost) = alone.iter().find(|span| span.start >= name && !here.contains(&moved(span))) {
+            differs.push(format!("{:?} in {whole}", line.text.get(lost.start - name..lost.end - name)));
+        }
+    }
+    assert!(
+        values > 10_000 && differs.is_empty(),
+        "{} of {values}: {:#?}",
+        differs.len(),
+        differs.get(..differs.len().min(20))
+    );
+}

@@ -2,7 +2,7 @@
 //!
 //! | where | what | how it is indexed |
 //! | --- | --- | --- |
-//! | `_source` | the whole event, see [`super::packed`] | stored, zstd level 1 |
+//! | `_source` | the whole event, see [`super::packed`] | stored in blocks, zstd |
 //! | `_id`, `_time`, `_received` | position, event time, time of receipt in nanoseconds | fast field |
 //! | `_message` | the words of `message`, or of `event.original` where there is none | words with positions |
 //! | the names in [`COLUMNS`] | common ECS fields | raw text, address or whole number; most are fast fields |

@@ -16,9 +16,14 @@ use super::document::Row;
 use super::layout::{self, Layout};
 use super::words;
 
-/// Decompressed blocks of stored events that one segment keeps; 256 KiB each.
-const STORE_CACHE_BLOCKS: usize = 4;
-const STORE_BLOCK_BYTES: usize = 256 * 1024;
+/// Decompressed blocks of stored events that one segment keeps.
+const STORE_CACHE_BLOCKS: usize = 2;
+/// Stored events that are compressed together. Whoever reads one of them unpacks them all, in 0.3 ms; blocks of half the size
+/// cost 7 % more disk.
+const STORE_BLOCK_BYTES: usize = 512 * 1024;
+/// How hard zstd tries, while segments are written: three microseconds an event for 8 % less disk than level 1. Merges take
+/// blocks over as they are, so sealing does not do it again.
+const STORE_LEVEL: i32 = 6;
 /// The extension of a slice's directory that is being deleted.
 pub(crate) const DOOMED: &str = "deleted";
 const NAME_FORMAT: &str = "%Y%m%dT%H%M%SZ";
@@ -198,7 +203,7 @@ impl Slice {
     }
 
     fn builder() -> tantivy::index::IndexBuilder {
-        let compressor = Compressor::Zstd(ZstdCompressor { compression_level: Some(1) });
+        let compressor = Compressor::Zstd(ZstdCompressor { compression_level: Some(STORE_LEVEL) });
         tantivy::Index::builder().schema(layout::schema()).settings(tantivy::IndexSettings {
             docstore_compression: compressor,
             docstore_blocksize: STORE_BLOCK_BYTES,

@@ -44,6 +44,7 @@ use crate::telemetry;
 use listen::Listening;
 pub use listen::watch_source;
 pub use open::{LEDGER_KEY, key_source};
+pub use pipeline::BATCH_RECORDS_MAX;
 
 /// Most alerts that wait for the responder; the pipeline waits when it is full.
 const TRIGGERS_MAX: usize = 1_024;

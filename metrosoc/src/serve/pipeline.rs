@@ -33,7 +33,7 @@ use super::watch::Watch;
 pub const CONSUMER: &str = "pipeline";
 /// Most records in one batch. What is written once a batch (alerts, pseudonyms, the record) costs a line the less, the more
 /// lines a batch has; as long as the pipeline keeps up, batches are as small as what has come.
-const BATCH_RECORDS_MAX: usize = 4_000;
+pub const BATCH_RECORDS_MAX: usize = 4_000;
 /// Longest wait for a batch to fill once it has begun.
 const BATCH_WAIT: Duration = Duration::from_millis(100);
 /// How often the spool is told how far the index has come.

@@ -25,6 +25,11 @@ struct Dataset {
     kinds: FxHashMap<String, FieldKind>,
 }
 
+/// The text that an event came as.
+const ORIGINAL: &str = "event.original";
+/// What of it says something: often its end, behind what the way it came has put before.
+const MESSAGE: &str = "message";
+
 /// A field of an event.
 #[derive(Debug, Clone, Copy)]
 struct Place<'a> {
@@ -50,6 +55,7 @@ impl Find {
         let mut pieces = Vec::new();
         let dataset = event.get_str("event.dataset").unwrap_or_default();
         let mut texts: Vec<(u32, &str)> = Vec::new();
+        let (mut original, mut message) = (None, None);
         for (field, (name, value)) in (0..).zip(event.iter()) {
             let kind = match value {
                 Value::Null | Value::Bool(_) => continue,
@@ -61,10 +67,25 @@ impl Find {
                 Value::Str(text) => {
                     if kind == FieldKind::Text {
                         texts.push((field, text));
+                        match name {
+                            ORIGINAL => original = Some((field, text)),
+                            MESSAGE if message.is_none() => {
+                                message = Some((place, text));
+                                continue;
+                            }
+                            _ => {}
+                        }
                     }
                     self.value(all, place, kind, text, batch, &mut pieces);
                 }
                 number => self.value(all, place, kind, &number.text(), batch, &mut pieces),
+            }
+        }
+        if let Some((place, text)) = message {
+            let read = original.and_then(|whole| end_of(whole, place.field, text, &pieces));
+            match read {
+                Some(read) => pieces.extend(read),
+                None => self.scan(all, place, text, batch, &mut pieces),
             }
         }
         if pieces.is_empty() {
@@ -165,6 +186,17 @@ impl Find {
             pieces.push(Piece { field, start: start as u32, end: end as u32, value, form: Form::Word });
         }
     }
+}
+
+/// The pieces of a text that is the end of another one, which was read; `None` when it is not, or begins within a value there.
+fn end_of((field, whole): (u32, &str), own: u32, text: &str, pieces: &[Piece]) -> Option<Vec<Piece>> {
+    let offset = whole.strip_suffix(text)?.len() as u32;
+    let here = pieces.iter().filter(|piece| piece.field == field && piece.end > offset);
+    here.map(|piece| {
+        let start = piece.start.checked_sub(offset)?;
+        Some(Piece { field: own, start, end: piece.end - offset, ..*piece })
+    })
+    .collect()
 }
 
 /// Values that one field tells stand in others too, where nothing says what they are: `event.original` above all.

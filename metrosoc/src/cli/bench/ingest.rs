@@ -16,8 +16,8 @@ use super::FileArguments;
 use super::vault::{EVERYTHING, pseudonyms, vault};
 use crate::cli::detect::{cpu_of_process, cpu_of_thread, offline_origin, rss_bytes_max};
 
-/// Events handed to the index at a time.
-pub const BATCH_EVENTS: usize = 1_000;
+/// Events handed on at a time: as many as the pipeline takes when it has to catch up.
+pub const BATCH_EVENTS: usize = crate::serve::BATCH_RECORDS_MAX;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
