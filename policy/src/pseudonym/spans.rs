@@ -4,8 +4,6 @@
 //! `gap+length`, the gap counted from the last span's end, and `/n` for another writing than the first; `i` or `f` at the
 //! end of a part says that the value was a number. Example: `1@12+19,4+19/1;7@0+19i`.
 
-use std::fmt::Write as _;
-
 /// What kind of value a field held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Was {
@@ -35,13 +33,19 @@ pub(super) fn write(into: &mut String, field: usize, placed: &[Placed], was: Was
     if !into.is_empty() {
         into.push(';');
     }
-    let _ = write!(into, "{field}@"); // writing to a `String` cannot fail
+    push(into, field);
+    into.push('@');
     let mut last = 0;
     for (number, one) in placed.iter().enumerate() {
-        let comma = if number == 0 { "" } else { "," };
-        let _ = write!(into, "{comma}{}+{}", one.start - last, one.end - one.start);
+        if number > 0 {
+            into.push(',');
+        }
+        push(into, one.start - last);
+        into.push('+');
+        push(into, one.end - one.start);
         if one.writing > 0 {
-            let _ = write!(into, "/{}", one.writing);
+            into.push('/');
+            push(into, one.writing as usize);
         }
         last = one.end;
     }
@@ -50,6 +54,14 @@ pub(super) fn write(into: &mut String, field: usize, placed: &[Placed], was: Was
         Was::Int => into.push('i'),
         Was::Float => into.push('f'),
     }
+}
+
+/// Writes a number; every event with a token has some, and formatting costs more than all the rest of this.
+fn push(into: &mut String, number: usize) {
+    if number >= 10 {
+        push(into, number / 10);
+    }
+    into.push(char::from(b'0' + (number % 10) as u8));
 }
 
 /// Reads what [`write`] wrote; `None` for anything else.

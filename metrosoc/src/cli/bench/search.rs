@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use detector::search::{Search, SearchRequest};
+use detector::search::{Search, SearchError, SearchRequest};
 use event::{Clock, Object, Operation, Role, Subject, SystemClock, UserName};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -33,6 +33,16 @@ struct Timing {
     total: u64,
     p50_ms: f64,
     p99_ms: f64,
+    /// The same for a role that sees masks, in turns with the other; nothing where it may not ask this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    masked_p50_ms: Option<f64>,
+}
+
+/// Who asks: a role that sees values, and one that sees masks.
+struct Askers {
+    guard: policy::Guard,
+    clear: Subject,
+    masked: Subject,
 }
 
 const QUERIES: [(&str, &str); 10] = [
@@ -54,10 +64,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Value> {
     fill(&index, &read(&arguments.file)?, Some(arguments.events))?;
     index.flush()?;
     let search = Search::new(Arc::clone(&index), Arc::new(SystemClock) as Arc<dyn Clock>);
-    let mut answer = Map::new();
+    let askers = Askers::new()?;
+    let mut timings: Vec<(&str, Timing)> = Vec::new();
     for (name, query) in QUERIES {
         let plain = SearchRequest { query: query.to_owned(), limit: Some(20), ..SearchRequest::default() };
-        answer.insert(name.to_owned(), json!(time(&search, &plain, query, arguments.runs)?));
+        timings.push((name, time(&search, &askers, &plain, query, arguments.runs)?));
     }
     for (name, aggregation) in [
         ("date_histogram", json!({ "date_histogram": { "field": "@timestamp", "interval": "1h" } })),
@@ -65,28 +76,65 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Value> {
     ] {
         let mut request = SearchRequest { query: "*".to_owned(), limit: Some(0), ..SearchRequest::default() };
         request.aggregations.insert(name.to_owned(), aggregation);
-        answer.insert(name.to_owned(), json!(time(&search, &request, "*", arguments.runs)?));
+        timings.push((name, time(&search, &askers, &request, "*", arguments.runs)?));
     }
+    let both = timings.iter().filter_map(|(_, timing)| Some((timing.p50_ms, timing.masked_p50_ms?)));
+    let (clear, masked) = both.fold((0.0, 0.0), |sum, both| (sum.0 + both.0, sum.1 + both.1));
+    let mut answer: Map<String, Value> =
+        timings.into_iter().map(|(name, timing)| (name.to_owned(), json!(timing))).collect();
+    answer.insert("masked_to_clear_ratio".to_owned(), json!(masked / clear.max(1e-9)));
     answer.extend(backtest::run(&index)?);
     answer.insert("events".to_owned(), index.documents().into());
     answer.insert("rss_bytes_max".to_owned(), rss_bytes_max().into());
     Ok(Value::Object(answer))
 }
 
-fn time(search: &Search, request: &SearchRequest, query: &'static str, runs: usize) -> anyhow::Result<Timing> {
-    let guard = policy::Guard::open(policy::PolicySource::Embedded, Arc::new(SystemClock))?;
-    let subject = Subject { name: UserName::new("bench")?, role: Role::SocLead, agency: None };
-    let mut total = 0;
-    let mut took = Vec::with_capacity(runs);
-    for run in 0..=runs {
-        let permit = guard.permit(&subject, Operation::Read, Object::Events, "operations")?;
+impl Askers {
+    fn new() -> anyhow::Result<Self> {
+        let guard = policy::Guard::open(policy::PolicySource::Embedded, Arc::new(SystemClock))?;
+        let of = |role| anyhow::Ok(Subject { name: UserName::new("bench")?, role, agency: None });
+        Ok(Self { guard, clear: of(Role::SocLead)?, masked: of(Role::AnalystTier1)? })
+    }
+
+    /// Seconds of one answer and its total; nothing when this one may not ask.
+    fn ask(&self, search: &Search, subject: &Subject, request: &SearchRequest) -> anyhow::Result<Option<(f64, u64)>> {
+        let permit = self.guard.permit(subject, Operation::Read, Object::Events, "operations")?;
         let start = Instant::now();
-        total = search.search(&permit, request)?.total;
-        if run > 0 {
-            took.push(start.elapsed().as_secs_f64() * 1_000.0);
+        match search.search(&permit, request) {
+            Ok(answer) => Ok(Some((start.elapsed().as_secs_f64(), answer.total))),
+            Err(SearchError::FieldMasked { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
-    took.sort_by(f64::total_cmp);
-    let at = |part: f64| took.get(((took.len() as f64 * part) as usize).min(took.len().saturating_sub(1))).copied();
-    Ok(Timing { query, total, p50_ms: at(0.5).unwrap_or(0.0), p99_ms: at(0.99).unwrap_or(0.0) })
+}
+
+fn time(
+    search: &Search,
+    askers: &Askers,
+    request: &SearchRequest,
+    query: &'static str,
+    runs: usize,
+) -> anyhow::Result<Timing> {
+    let mut total = 0;
+    let (mut took, mut took_masked) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
+    for run in 0..=runs {
+        let clear = askers.ask(search, &askers.clear, request)?;
+        let masked = askers.ask(search, &askers.masked, request)?;
+        if run > 0 {
+            took.extend(clear.map(|(seconds, _)| seconds * 1_000.0));
+            took_masked.extend(masked.map(|(seconds, _)| seconds * 1_000.0));
+        }
+        total = clear.map_or(total, |(_, total)| total);
+    }
+    let at = |took: &mut Vec<f64>, part: f64| {
+        took.sort_by(f64::total_cmp);
+        took.get(((took.len() as f64 * part) as usize).min(took.len().saturating_sub(1))).copied()
+    };
+    Ok(Timing {
+        query,
+        total,
+        p50_ms: at(&mut took, 0.5).unwrap_or(0.0),
+        p99_ms: at(&mut took, 0.99).unwrap_or(0.0),
+        masked_p50_ms: at(&mut took_masked, 0.5),
+    })
 }

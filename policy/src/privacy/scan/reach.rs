@@ -18,31 +18,20 @@ pub(super) const CLASSES: [Class; 9] = [
 /// No value has fewer digits.
 const DIGITS_LEAST: u32 = 8;
 
-/// What a byte is to somebody who looks for digits in groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Ends a group.
-    Other,
-    /// May stand between the groups of a number.
-    Between,
-    /// A digit, or a part of a character that may be one or may stand between two.
-    Digit,
-    At,
-    /// Begins an escape: anything may stand there.
-    Escape,
-}
+/// Of [`KINDS`]: a digit, or a part of a character that may be one or may stand between two.
+const DIGIT: u8 = 1;
+/// Of [`KINDS`]: ends a group; without it, a byte may stand between the groups of a number.
+const ENDS: u8 = 2;
 
 #[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
-const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Other; 256];
+const KINDS: [u8; 256] = {
+    let mut kinds = [ENDS; 256];
     let mut at = 0;
     while at < 256 {
         kinds[at] = match at as u8 {
-            b'0'..=b'9' | 128..=255 => Kind::Digit,
-            b' ' | b'.' | b'-' | b'(' | b')' => Kind::Between,
-            b'@' => Kind::At,
-            b'\\' | b'%' => Kind::Escape,
-            _ => Kind::Other,
+            b'0'..=b'9' | 128..=255 => DIGIT,
+            b' ' | b'.' | b'-' | b'(' | b')' => 0,
+            _ => ENDS,
         };
         at += 1;
     }
@@ -52,21 +41,12 @@ const KINDS: [Kind; 256] = {
 /// The byte behind the last word in which, or right behind which, a number or an address may stand; 0 when none does. Rather
 /// too far than not far enough.
 pub(super) fn reach(text: &[u8]) -> usize {
-    let (mut digits, mut reach) = (0, 0);
-    for (at, byte) in text.iter().enumerate() {
-        match KINDS.get(usize::from(*byte)).copied().unwrap_or(Kind::Other) {
-            Kind::Other => digits = 0,
-            Kind::Between => {}
-            Kind::Digit => {
-                digits += 1;
-                if digits >= DIGITS_LEAST {
-                    reach = at + 1;
-                }
-            }
-            Kind::At => (digits, reach) = (0, at + 1),
-            Kind::Escape => return text.len(),
-        }
+    // Anything may stand in an escape.
+    if memchr::memchr2(b'\\', b'%', text).is_some() {
+        return text.len();
     }
+    let behind_at = memchr::memrchr(b'@', text).map_or(0, |at| at + 1);
+    let reach = behind_at + behind_digits(text.get(behind_at..).unwrap_or_default());
     let behind = text.get(reach..).unwrap_or_default();
     match memchr::memchr(b' ', behind) {
         _ if reach == 0 => 0,
@@ -75,9 +55,48 @@ pub(super) fn reach(text: &[u8]) -> usize {
     }
 }
 
+/// The byte behind the last group of digits that is long enough; 0 when there is none. From the end, and without a branch that
+/// depends on a byte: words and numbers take turns as nobody can guess.
+fn behind_digits(text: &[u8]) -> usize {
+    let (mut digits, mut end) = (0, 0);
+    for (at, byte) in text.iter().enumerate().rev() {
+        let kind = KINDS.get(usize::from(*byte)).copied().unwrap_or(ENDS);
+        let (digit, goes_on) = (u32::from(kind & DIGIT), u32::from(kind & ENDS == 0));
+        end = if digits == 0 { at + 1 } else { end };
+        digits = (digits + digit) * goes_on;
+        if digits >= DIGITS_LEAST {
+            return end;
+        }
+    }
+    0
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// The same, from the beginning and byte by byte.
+    fn slowly(text: &[u8]) -> usize {
+        let (mut digits, mut reach) = (0, 0);
+        for (at, byte) in text.iter().enumerate() {
+            match byte {
+                b'\\' | b'%' => return text.len(),
+                b'@' => (digits, reach) = (0, at + 1),
+                b'0'..=b'9' | 128..=255 => {
+                    digits += 1;
+                    if digits >= DIGITS_LEAST {
+                        reach = at + 1;
+                    }
+                }
+                b' ' | b'.' | b'-' | b'(' | b')' => {}
+                _ => digits = 0,
+            }
+        }
+        let word = text.iter().skip(reach).position(|byte| *byte == b' ');
+        if reach == 0 { 0 } else { word.map_or(text.len(), |word| reach + word) }
+    }
 
     #[test]
     fn it_ends_behind_the_last_word_that_may_hold_a_number() {
@@ -95,6 +114,13 @@ mod tests {
             ("０１２ a", 9),
         ] {
             assert_eq!(reach(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn from_the_end_it_is_the_same(text in "[0-9]{0,9}([a-c0-9 .@ê()%-]{0,12}[0-9]{0,9}){0,6}[a-c ]{0,9}") {
+            prop_assert_eq!(reach(text.as_bytes()), slowly(text.as_bytes()));
         }
     }
 }
