@@ -2,9 +2,10 @@
 //!
 //! `cargo run --release -p tests --example ingest_rate -- LOGS.zst [RULES]`
 //!
-//! For plain TCP and TLS with client certificates, over 1 and 807 connections: lines a second until all are searchable, lines
-//! per CPU-second of the server (its own time alone, senders not counted) and the most memory it had. Then at half of the
-//! rate that 807 TLS connections reached: the time from a line's stamp at its sender until its alert is stored.
+//! For plain TCP and TLS with client certificates, over 1 and 807 connections, and for syslog-ng's loggen over TCP where it is
+//! installed (it cannot show a certificate): lines a second until all are searchable, lines per CPU-second of the server (its
+//! own time alone, senders not counted) and the most memory it had. Then at half of the rate that 807 TLS connections reached:
+//! the time from a line's stamp at its sender until its alert is stored.
 //! `LINES` says how many lines each turn sends (300,000).
 
 use std::io::Write as _;
@@ -62,7 +63,9 @@ fn main() -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "transport connections      lines  lines/s  lines per CPU-second  most MB")?;
     let mut rate = 0.0;
-    for (transport, connections) in [("tcp", 1), ("tcp", SITES), ("tls", 1), ("tls", SITES)] {
+    let with_loggen = tests::loggen().is_some();
+    let turns = [("loggen", 1), ("loggen", SITES), ("tcp", 1), ("tcp", SITES), ("tls", 1), ("tls", SITES)];
+    for (transport, connections) in turns.into_iter().filter(|(transport, _)| with_loggen || *transport != "loggen") {
         let bench = Bench::start(rules.as_deref())?;
         let figures = bench.run(transport, connections, &lines, wanted)?;
         rate = figures.lines_per_second;
@@ -117,21 +120,14 @@ impl Bench {
     }
 
     fn run(&self, transport: &str, connections: usize, lines: &[String], wanted: usize) -> anyhow::Result<Figures> {
-        let mut open = self.connect(transport, connections)?;
+        let mut open = if transport == "loggen" { Vec::new() } else { self.connect(transport, connections)? };
         let before = self.api.count("*")?;
         let (started, cpu) = (Instant::now(), self.cpu_secs()?);
-        let (all, share) = (open.len(), open.len().div_ceil(SENDERS));
-        let sent = std::thread::scope(|scope| -> anyhow::Result<usize> {
-            let threads: Vec<_> = open
-                .chunks_mut(share)
-                .enumerate()
-                .map(|(part, mine)| {
-                    let count = wanted * mine.len() / all;
-                    scope.spawn(move || send(mine, lines, part * count, count).map(|()| count))
-                })
-                .collect();
-            threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a sender panicked"))?).sum()
-        })?;
+        let sent = if open.is_empty() {
+            self.loggen(connections, lines, wanted)?
+        } else {
+            send_all(&mut open, lines, wanted)?
+        };
         wait_for("everything is searchable", 600, || {
             std::thread::sleep(Duration::from_millis(150));
             Ok((self.api.count("*")? >= before + sent as u64).then_some(()))
@@ -142,6 +138,30 @@ impl Bench {
             lines_per_cpu_second: sent as f64 / cpu,
             megabytes_max: self.server.rss_bytes_max()? as f64 / 1e6,
         })
+    }
+
+    /// Lets loggen send the lines, each of its connections an equal share; gives how many it sent.
+    fn loggen(&self, connections: usize, lines: &[String], wanted: usize) -> anyhow::Result<usize> {
+        let file = self.server.path("loggen.log");
+        if !file.exists() {
+            std::fs::write(&file, lines.join("\n") + "\n")?;
+        }
+        let mut command = tests::loggen().context("loggen")?;
+        command.args([
+            "--inet",
+            "--stream",
+            "--rate",
+            "1000000",
+            "--interval",
+            "600",
+            "--dont-parse",
+            "--loop-reading",
+        ]);
+        command.arg("--read-file").arg(&file);
+        command.arg("--active-connections").arg(connections.to_string());
+        command.arg("--number").arg((wanted / connections).to_string());
+        command.args(["::1", &self.server.port("syslog-tcp").to_string()]);
+        Ok(usize::try_from(tests::loggen_count(&tests::run(&mut command)?)?)?)
     }
 
     /// Milliseconds from the stamp of each probe to its alert, beside a steady load.
@@ -220,6 +240,22 @@ impl Bench {
         };
         Ok((ticks(11)? + ticks(12)?) / 100.0)
     }
+}
+
+/// Sends `wanted` lines from several threads, each over its share of the connections.
+fn send_all(open: &mut [Connection], lines: &[String], wanted: usize) -> anyhow::Result<usize> {
+    let (all, share) = (open.len(), open.len().div_ceil(SENDERS));
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = open
+            .chunks_mut(share)
+            .enumerate()
+            .map(|(part, mine)| {
+                let count = wanted * mine.len() / all;
+                scope.spawn(move || send(mine, lines, part * count, count).map(|()| count))
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a sender panicked"))?).sum()
+    })
 }
 
 /// Sends `count` lines from `first` on, in turn over the connections.

@@ -20,4 +20,4 @@ pub use faults::Faults;
 pub use http::Api;
 pub use server::{Role, Server, Setup};
 pub use sign_on::{CLIENT_SECRET, SignOnProvider, Walk, walk};
-pub use tool::{Child, has, python, run, wait_for};
+pub use tool::{Child, has, loggen, loggen_count, python, run, wait_for};

@@ -1,7 +1,10 @@
 //! Other programs, and patience with a bound.
 
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
 
 /// Whether a program is there; says loudly when it is not.
 pub fn has(program: &str) -> bool {
@@ -24,6 +27,32 @@ pub fn python() -> Option<Command> {
     }
     eprintln!("SKIPPED: the Python clients are not installed (scripts/install-test-parts installs them)");
     None
+}
+
+/// loggen as `scripts/install-test-parts` unpacks it, or the installed one; `None`, with a loud word, without either.
+pub fn loggen() -> Option<Command> {
+    let folder = crate::repository().join("target/parts/loggen/usr");
+    let program = folder.join("bin/loggen");
+    if !program.exists() {
+        return has("loggen").then(|| Command::new("loggen"));
+    }
+    let mut folders = vec![folder.join("lib/syslog-ng")];
+    let machine = std::fs::read_dir(folder.join("lib")).ok()?.filter_map(Result::ok).map(|entry| entry.path());
+    folders.extend(machine.filter(|path| path.ends_with(format!("{}-linux-gnu", std::env::consts::ARCH))));
+    let folders: Vec<String> = folders.iter().map(|path: &PathBuf| path.display().to_string()).collect();
+    let mut command = Command::new(program);
+    command.env("LD_LIBRARY_PATH", folders.join(":")).env("SYSLOGNG_PREFIX", folder);
+    Some(command)
+}
+
+/// How many messages loggen says it sent.
+///
+/// # Errors
+/// When it does not say so; the message holds what it printed.
+pub fn loggen_count(output: &Output) -> anyhow::Result<u64> {
+    let report = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
+    let count = report.split_once(" count=").and_then(|(_, behind)| behind.split(',').next()?.trim().parse().ok());
+    count.with_context(|| format!("loggen does not say how many it sent: {report}"))
 }
 
 /// Runs a program to its end and gives what it printed.

@@ -1,19 +1,23 @@
 //! Going through the matching documents of a slice: the total, the page's hits, the aggregations.
 //!
-//! Segments that lie outside the time range are not touched; where no document of a segment can get onto the page and
-//! nothing is aggregated, documents are counted and their times are not read.
+//! Segments and stretches of segments that lie outside the time range are not touched. The page is looked for in the stretches
+//! that are first in the order of the search and ends as soon as no other can have a hit on it; apart from that, documents are
+//! counted or aggregated, and their times are read only where a stretch lies partly within the range.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 
 use tantivy::columnar::Column;
 use tantivy::index::SegmentReader;
 use tantivy::query::Weight;
-use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocAddress, DocId};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN as BLOCK_DOCS, DocAddress, DocId};
 
 use super::Sort;
-use super::aggregate::{Counting, SegmentCounting};
+use super::aggregate::Counting;
+use super::remembered::{Asked, Remembered};
 use super::scan::Budget;
+use super::stretch::{Lies, Stretch, stretches};
 use crate::index::layout::{ID, Layout, TIME};
 
 /// A hit's place in the order: time and id; for ascending order with every bit turned, so that greater is earlier.
@@ -71,12 +75,20 @@ pub(crate) struct Collecting {
     page: BinaryHeap<Reverse<Found>>,
 }
 
+/// A segment that is gone through.
+pub(crate) struct Walked<'w> {
+    /// The slice's place among those of the search, and the segment's in it.
+    pub(crate) place: (usize, u32),
+    pub(crate) reader: &'w SegmentReader,
+    pub(crate) weight: &'w dyn Weight,
+    pub(crate) budget: &'w Budget,
+}
+
 /// A segment's times and ids.
 struct Marks {
     time: Column<i64>,
     id: Column<u64>,
-    /// Whether some documents of the segment lie outside the window.
-    partial: bool,
+    stretches: Arc<[Stretch]>,
 }
 
 impl Collecting {
@@ -84,75 +96,77 @@ impl Collecting {
         Self { window, sort, limit, after, count: true, total: 0, aggregations: Vec::new(), page: BinaryHeap::new() }
     }
 
-    /// Goes through one segment.
+    /// Goes through one segment; `asked` is what its weight was made of, when nothing else decides what it finds.
     pub(crate) fn segment(
         &mut self,
-        place: (usize, u32),
-        reader: &SegmentReader,
+        walked: &Walked<'_>,
         layout: &Layout,
-        weight: &dyn Weight,
-        budget: &Budget,
+        remembered: &Remembered,
+        asked: Option<&Asked>,
     ) -> tantivy::Result<()> {
-        budget.check_time()?;
-        let Some(marks) = self.marks(reader)? else { return Ok(()) };
-        let hits = self.may_have_hits(&marks);
-        if !hits && self.aggregations.is_empty() {
-            if !self.count {
-                return Ok(());
+        walked.budget.check_time()?;
+        let Some(marks) = self.marks(walked.reader, remembered)? else { return Ok(()) };
+        self.hits(walked, &marks)?;
+        let is_within = marks.stretches.iter().all(|stretch| stretch.lies(&self.window) == Lies::Within);
+        if !self.aggregations.is_empty() {
+            let mut counting = Vec::with_capacity(self.aggregations.len());
+            for (_, aggregation) in &self.aggregations {
+                counting.push(aggregation.segment(layout, walked.reader)?);
             }
-            if !marks.partial {
-                self.total += u64::from(weight.count(reader)?);
-                return Ok(());
+            self.documents(walked, &marks, |docs| counting.iter_mut().for_each(|counting| counting.take(docs)))?;
+            for ((_, aggregation), counting) in self.aggregations.iter_mut().zip(counting) {
+                aggregation.finish(counting, walked.reader, walked.budget)?;
             }
-        }
-        let mut counting = Vec::with_capacity(self.aggregations.len());
-        for (_, aggregation) in &self.aggregations {
-            counting.push(aggregation.segment(layout, reader)?);
-        }
-        self.documents(place, &marks, hits, reader, weight, budget, &mut counting)?;
-        for ((_, aggregation), counting) in self.aggregations.iter_mut().zip(counting) {
-            aggregation.finish(counting, reader, budget)?;
+        } else if self.count && is_within {
+            self.total += remembered.count(asked, walked.reader, walked.weight)?;
+        } else if self.count {
+            self.documents(walked, &marks, |_| {})?;
         }
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one step of `segment`, apart for its length")]
-    fn documents(
-        &mut self,
-        place: (usize, u32),
-        marks: &Marks,
-        hits: bool,
-        reader: &SegmentReader,
-        weight: &dyn Weight,
-        budget: &Budget,
-        counting: &mut [SegmentCounting],
-    ) -> tantivy::Result<()> {
-        let mut scorer = weight.scorer(reader, 1.0)?;
-        let mut block = [0; COLLECT_BLOCK_BUFFER_LEN];
-        let mut within = Vec::with_capacity(COLLECT_BLOCK_BUFFER_LEN);
-        for turn in 1_usize.. {
-            let filled = scorer.fill_buffer(&mut block);
-            within.clear();
-            within.extend(block.iter().take(filled));
-            if marks.partial {
-                within.retain(|&doc| self.window.holds(marks.time(doc), marks.id(doc)));
+    /// Counts every document in the window, and gives them away block by block.
+    fn documents(&mut self, walked: &Walked<'_>, marks: &Marks, mut take: impl FnMut(&[DocId])) -> tantivy::Result<()> {
+        let window = self.window;
+        let looked_at: Vec<Stretch> =
+            marks.stretches.iter().filter(|stretch| stretch.lies(&window) != Lies::Outside).copied().collect();
+        let mut total = 0;
+        walk(walked, &looked_at, |stretch, docs| {
+            if stretch.lies(&window) == Lies::Partly {
+                docs.retain(|&doc| window.holds(marks.time(doc), marks.id(doc)));
             }
-            self.total += within.len() as u64;
-            counting.iter_mut().for_each(|counting| counting.take(&within));
-            if hits {
-                within.iter().for_each(|&doc| self.offer(place, marks, doc));
-            }
-            if filled < COLLECT_BLOCK_BUFFER_LEN {
-                break;
-            }
-            if turn.is_multiple_of(BLOCKS_PER_LOOK) {
-                budget.check_time()?;
-            }
-        }
+            total += docs.len() as u64;
+            take(docs);
+        })?;
+        self.total += total;
         Ok(())
     }
 
-    fn marks(&self, reader: &SegmentReader) -> tantivy::Result<Option<Marks>> {
+    /// Puts the hits of a segment onto the page, from its first stretches in the order of the search on: one, then twice as
+    /// many, until no other can have one that belongs there.
+    fn hits(&mut self, walked: &Walked<'_>, marks: &Marks) -> tantivy::Result<()> {
+        if self.limit == 0 {
+            return Ok(());
+        }
+        let mut left: Vec<Stretch> = marks.stretches.to_vec();
+        let mut at_once = 1;
+        loop {
+            left.retain(|stretch| self.may_have_hits(stretch));
+            if left.is_empty() {
+                return Ok(());
+            }
+            left.sort_unstable_by_key(|stretch| Reverse(self.first_and_last(stretch).0));
+            let mut now: Vec<Stretch> = left.drain(..at_once.min(left.len())).collect();
+            now.sort_unstable_by_key(|stretch| stretch.begin);
+            walk(walked, &now, |stretch, docs| {
+                let is_partly = stretch.lies(&self.window) == Lies::Partly;
+                docs.iter().for_each(|&doc| self.offer(walked.place, marks, doc, is_partly));
+            })?;
+            at_once *= 2;
+        }
+    }
+
+    fn marks(&self, reader: &SegmentReader, remembered: &Remembered) -> tantivy::Result<Option<Marks>> {
         if reader.max_doc() == 0 {
             return Ok(None);
         }
@@ -161,27 +175,32 @@ impl Collecting {
         if time.max_value() < from || time.min_value() > to || id.min_value() >= below {
             return Ok(None);
         }
-        let partial = time.min_value() < from || time.max_value() > to || id.max_value() >= below;
-        Ok(Some(Marks { time, id, partial }))
+        let stretches = remembered.stretches(reader, || stretches(reader.max_doc(), &time, &id));
+        Ok(Some(Marks { time, id, stretches }))
     }
 
-    /// Whether any document of a segment could get onto the page.
-    fn may_have_hits(&self, marks: &Marks) -> bool {
-        if self.limit == 0 {
-            return false;
+    /// The times of a stretch in the order of the search: the first and the last.
+    fn first_and_last(&self, stretch: &Stretch) -> (i64, i64) {
+        match self.sort {
+            Sort::Descending => (stretch.greatest, stretch.least),
+            Sort::Ascending => (!stretch.least, !stretch.greatest),
         }
-        if self.page.len() <= self.limit {
-            return true;
-        }
-        let best = match self.sort {
-            Sort::Descending => marks.time.max_value(),
-            Sort::Ascending => !marks.time.min_value(),
-        };
-        self.page.peek().is_none_or(|Reverse(worst)| best >= worst.rank.0)
     }
 
-    fn offer(&mut self, (slice, segment): (usize, u32), marks: &Marks, doc: DocId) {
+    /// Whether any document of a stretch could get onto the page.
+    fn may_have_hits(&self, stretch: &Stretch) -> bool {
+        let (first, last) = self.first_and_last(stretch);
+        let is_behind = self.after.is_none_or(|(time, _)| last <= time);
+        let is_full = self.page.len() > self.limit;
+        let gets_on = !is_full || self.page.peek().is_none_or(|Reverse(worst)| first >= worst.rank.0);
+        is_behind && gets_on && stretch.lies(&self.window) != Lies::Outside
+    }
+
+    fn offer(&mut self, (slice, segment): (usize, u32), marks: &Marks, doc: DocId, is_partly: bool) {
         let time = marks.time(doc);
+        if is_partly && !self.window.holds(time, marks.id(doc)) {
+            return;
+        }
         let full = self.page.len() > self.limit;
         let (first, _) = rank(self.sort, time, 0);
         if full && self.page.peek().is_some_and(|Reverse(worst)| first < worst.rank.0) {
@@ -209,6 +228,54 @@ impl Collecting {
         page.truncate(self.limit);
         (page, more)
     }
+}
+
+/// Gives the matching documents of these stretches, in their order, block by block.
+fn walk(
+    walked: &Walked<'_>,
+    stretches: &[Stretch],
+    mut take: impl FnMut(&Stretch, &mut Vec<DocId>),
+) -> tantivy::Result<()> {
+    if stretches.is_empty() {
+        return Ok(());
+    }
+    let mut scorer = walked.weight.scorer(walked.reader, 1.0)?;
+    let alive = walked.reader.alive_bitset();
+    let mut block = [0; BLOCK_DOCS];
+    let mut docs = Vec::with_capacity(BLOCK_DOCS);
+    let (mut left, mut blocks): (&[DocId], usize) = (&[], 0);
+    for stretch in stretches {
+        loop {
+            if left.is_empty() {
+                if scorer.doc() < stretch.begin {
+                    scorer.seek(stretch.begin);
+                }
+                let filled = scorer.fill_buffer(&mut block);
+                if filled == 0 {
+                    return Ok(());
+                }
+                blocks += 1;
+                if blocks.is_multiple_of(BLOCKS_PER_LOOK) {
+                    walked.budget.check_time()?;
+                }
+                left = block.get(..filled).unwrap_or_default();
+            }
+            // A block may reach from one stretch into others, which may not be among those that are looked at.
+            let (begin, end) =
+                (left.partition_point(|doc| *doc < stretch.begin), left.partition_point(|doc| *doc < stretch.end));
+            docs.clear();
+            docs.extend(left.get(begin..end).unwrap_or_default());
+            left = left.get(end..).unwrap_or_default();
+            if let Some(alive) = alive {
+                docs.retain(|doc| alive.is_alive(*doc));
+            }
+            take(stretch, &mut docs);
+            if !left.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Marks {

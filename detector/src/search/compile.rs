@@ -143,7 +143,11 @@ impl Compiler<'_> {
     fn one_of<'v>(&self, name: &str, values: impl Iterator<Item = &'v str>) -> Box<dyn Query> {
         let Some(column) = self.layout.column(name) else { return Box::new(EmptyQuery) };
         let terms: Vec<Term> = values.map(|value| Term::from_field_text(column.field, value)).collect();
-        if terms.is_empty() { Box::new(EmptyQuery) } else { Box::new(TermSetQuery::new(terms)) }
+        if terms.is_empty() {
+            return Box::new(EmptyQuery);
+        }
+        // Settled: Tantivy would go through all their documents again for each time that the query is asked of a segment.
+        Box::new(Settled(Box::new(TermSetQuery::new(terms))))
     }
 
     fn node(&self, node: &Node) -> Compiled {

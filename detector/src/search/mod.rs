@@ -14,10 +14,12 @@ mod fields;
 mod highlight;
 mod message;
 mod part;
+mod remembered;
 mod request;
 mod scan;
 mod show;
 mod stored;
+mod stretch;
 mod subject;
 mod tally;
 mod target;
@@ -39,11 +41,12 @@ use crate::index::Index;
 use crate::index::slice::Opened;
 use crate::query::{Joint, Node, parse};
 use aggregate::Counting;
-use collect::{Collecting, Found, Window};
+use collect::{Collecting, Found, Walked, Window};
 use compile::Compiler;
 use cursor::Cursor;
 use fields::names;
 use part::Part;
+use remembered::{Asked, Remembered};
 use scan::Budget;
 use stored::{hit, hits, locate, placed, whole};
 use threshold::Answered;
@@ -85,6 +88,7 @@ pub struct Search {
     clock: Arc<dyn Clock>,
     settings: SearchSettings,
     answered: Arc<Answered>,
+    remembered: Arc<Remembered>,
 }
 
 /// A question, read and checked.
@@ -92,7 +96,16 @@ struct Question {
     node: Node,
     sort: Sort,
     now: Timestamp,
+    /// Whether times in it may be meant from now on.
+    is_relative: bool,
     budget: Arc<Budget>,
+}
+
+impl Question {
+    /// For everything.
+    fn all(now: Timestamp, budget: Arc<Budget>) -> Self {
+        Self { node: Node::All, sort: Sort::Descending, now, is_relative: false, budget }
+    }
 }
 
 /// A slice as one search sees it from beginning to end.
@@ -107,7 +120,7 @@ type Compile<'c> = &'c dyn Fn(&Compiler<'_>) -> Result<Box<dyn Query>, SearchErr
 impl Search {
     /// Searches `index`; relative times and permits are read against `clock`.
     pub fn new(index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
-        Self { index, clock, settings: SearchSettings::default(), answered: Arc::default() }
+        Self { index, clock, settings: SearchSettings::default(), answered: Arc::default(), remembered: Arc::default() }
     }
 
     /// The same with other bounds.
@@ -293,7 +306,7 @@ impl Search {
             return Ok(true);
         }
         let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
-        let question = Question { node: Node::All, sort: Sort::default(), now: self.clock.now(), budget };
+        let question = Question::all(self.clock.now(), budget);
         let failed = |error: TantivyError| self.failed(&question, error);
         let holds_own = part::holds_own(&view.searcher, &view.opened.layout).map_err(failed)?;
         let (now, budget) = (question.now, &question.budget);
@@ -333,7 +346,13 @@ impl Search {
         compile::check(permit, &node)?;
         compile::check_field(permit, "@timestamp")?; // hits are in its order
         let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
-        Ok(Question { node, sort: request.sort.unwrap_or_default(), now: self.clock.now(), budget })
+        Ok(Question {
+            node,
+            sort: request.sort.unwrap_or_default(),
+            now: self.clock.now(),
+            is_relative: request.query.contains("now"),
+            budget,
+        })
     }
 
     /// The window of a search, and the slices in it as they are now.
@@ -381,17 +400,20 @@ impl Search {
         collecting: &mut Collecting,
     ) -> Result<(), SearchError> {
         let needs_names = fields::needs_names(&question.node);
-        self.collect_by(permit, question, views, collecting, needs_names, &|compiler| compiler.compile(&question.node))
+        let asked = Asked::of(permit, question);
+        let compile: Compile<'_> = &|compiler| compiler.compile(&question.node);
+        self.collect_by(permit, question, views, collecting, (needs_names, asked.as_ref()), compile)
     }
 
-    /// Collects what `query` makes of each slice.
+    /// Collects what `query` makes of each slice; beside it, whether it needs the names of fields, and what it is made of
+    /// when counts may be remembered by that.
     fn collect_by(
         &self,
         permit: &Permit,
         question: &Question,
         views: &[View],
         collecting: &mut Collecting,
-        needs_names: bool,
+        (needs_names, asked): (bool, Option<&Asked>),
         query: Compile<'_>,
     ) -> Result<(), SearchError> {
         for (at, view) in views.iter().enumerate() {
@@ -407,7 +429,8 @@ impl Search {
             let query = query(&Compiler { permit, layout, names: &names, now, budget, holds_own })?;
             let weight = query.weight(EnableScoring::disabled_from_searcher(&view.searcher)).map_err(failed)?;
             for (segment, reader) in segments_in_order(&view.searcher, question.sort).map_err(failed)? {
-                collecting.segment((at, segment), reader, layout, weight.as_ref(), &question.budget).map_err(failed)?;
+                let walked = Walked { place: (at, segment), reader, weight: weight.as_ref(), budget };
+                collecting.segment(&walked, layout, &self.remembered, asked).map_err(failed)?;
             }
         }
         Ok(())

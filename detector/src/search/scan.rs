@@ -4,11 +4,11 @@
 //! each value. What they may visit in one search is bounded.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use tantivy::index::SegmentReader;
+use tantivy::index::{SegmentId, SegmentReader};
 use tantivy::query::{BitSetDocSet, ConstScorer, EnableScoring, Explanation, Query, Scorer, Weight};
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, DocId, Score, TantivyError};
@@ -160,12 +160,48 @@ impl fmt::Debug for Scan {
 
 impl Query for Scan {
     fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(self.clone()))
+        Ok(Box::new(ScanWeight { scan: self.clone(), last: LastFound::default() }))
     }
 }
 
-impl Weight for Scan {
+struct ScanWeight {
+    scan: Scan,
+    last: LastFound,
+}
+
+impl Weight for ScanWeight {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        self.last.scorer(reader, boost, || self.scan.find(reader))
+    }
+
+    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
+        Ok(Explanation::new("a value passes", 1.0))
+    }
+}
+
+/// What was found in the segment that was asked last: a search asks more than once, to count and for its first hits.
+#[derive(Default)]
+struct LastFound(Mutex<Option<(SegmentId, BitSet)>>);
+
+impl LastFound {
+    fn scorer(
+        &self,
+        reader: &SegmentReader,
+        boost: Score,
+        find: impl FnOnce() -> tantivy::Result<BitSet>,
+    ) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match last.take().filter(|(segment, _)| *segment == reader.segment_id()) {
+            Some((_, found)) => found,
+            None => find()?,
+        };
+        let found = &last.insert((reader.segment_id(), found)).1;
+        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found.clone()), boost)))
+    }
+}
+
+impl Scan {
+    fn find(&self, reader: &SegmentReader) -> tantivy::Result<BitSet> {
         let mut found = BitSet::with_max_value(reader.max_doc());
         match &self.over {
             Over::Terms(terms) => terms.walk(reader, &self.test, &self.budget, &mut |_, docs| {
@@ -183,15 +219,9 @@ impl Weight for Scan {
             }
             Over::Column { name, kind } => self.walk_column(name, *kind, reader, &mut found)?,
         }
-        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
+        Ok(found)
     }
 
-    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
-        Ok(Explanation::new("a value passes", 1.0))
-    }
-}
-
-impl Scan {
     fn walk_column(&self, name: &str, kind: Kind, reader: &SegmentReader, found: &mut BitSet) -> tantivy::Result<()> {
         let fast = reader.fast_fields();
         let passes: Box<dyn Fn(DocId) -> bool> = match kind {
@@ -223,7 +253,10 @@ impl Scan {
 #[derive(Debug)]
 pub(crate) struct Settled(pub(crate) Box<dyn Query>);
 
-struct SettledWeight(Box<dyn Weight>);
+struct SettledWeight {
+    weight: Box<dyn Weight>,
+    last: LastFound,
+}
 
 impl Clone for Settled {
     fn clone(&self) -> Self {
@@ -233,22 +266,24 @@ impl Clone for Settled {
 
 impl Query for Settled {
     fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
-        Ok(Box::new(SettledWeight(self.0.weight(scoring)?)))
+        Ok(Box::new(SettledWeight { weight: self.0.weight(scoring)?, last: LastFound::default() }))
     }
 }
 
 impl Weight for SettledWeight {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let mut found = BitSet::with_max_value(reader.max_doc());
-        self.0.for_each_no_score(reader, &mut |docs| {
-            for &doc in docs {
-                found.insert(doc);
-            }
-        })?;
-        Ok(Box::new(ConstScorer::new(BitSetDocSet::from(found), boost)))
+        self.last.scorer(reader, boost, || {
+            let mut found = BitSet::with_max_value(reader.max_doc());
+            self.weight.for_each_no_score(reader, &mut |docs| {
+                for &doc in docs {
+                    found.insert(doc);
+                }
+            })?;
+            Ok(found)
+        })
     }
 
     fn explain(&self, reader: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
-        self.0.explain(reader, doc)
+        self.weight.explain(reader, doc)
     }
 }

@@ -16,28 +16,57 @@ use crate::index::packed;
 
 const DAMAGED: &str = "a stored event is damaged";
 
-/// The hits of a page; stored events are read in the order they lie on disk.
+/// Fewest hits of a page for which another thread is worth its start.
+const HITS_PER_THREAD: usize = 8;
+
+/// The hits of a page; stored events are read in the order they lie on disk, on several cores: rare hits lie far from each
+/// other, and each unpacks what it lies among.
 pub(super) fn hits(
     permit: &Permit,
     question: &Question,
     views: &[View],
     page: &[Found],
 ) -> Result<Vec<Hit>, SearchError> {
-    let highlighter = Highlighter::new(&question.node, question.now);
     let mut order: Vec<(usize, &Found)> = page.iter().enumerate().collect();
     order.sort_unstable_by_key(|(_, found)| (found.slice, found.segment, found.doc));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let threads = cores.min(order.len() / HITS_PER_THREAD).max(1);
+    let mut parts = order.chunks(order.len().div_ceil(threads).max(1));
+    let first = parts.next().unwrap_or_default();
+    let mut hits = std::thread::scope(|scope| -> Result<_, SearchError> {
+        let others: Vec<_> = parts.map(|part| scope.spawn(|| hits_of(permit, question, views, part))).collect();
+        let mut hits = hits_of(permit, question, views, first)?;
+        for other in others {
+            hits.extend(other.join().map_err(|_| SearchError::index(panicked()))??);
+        }
+        Ok(hits)
+    })?;
+    hits.sort_unstable_by_key(|(at, _)| *at);
+    Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+}
+
+fn panicked() -> TantivyError {
+    TantivyError::InternalError("reading a stored event panicked".to_owned())
+}
+
+fn hits_of(
+    permit: &Permit,
+    question: &Question,
+    views: &[View],
+    page: &[(usize, &Found)],
+) -> Result<Vec<(usize, Hit)>, SearchError> {
+    let highlighter = Highlighter::new(&question.node, question.now);
     let mut hits = Vec::with_capacity(page.len());
-    for (at, found) in order {
+    for (at, found) in page {
         let Some(view) = views.get(found.slice) else { continue };
         let (time, id) = rank(question.sort, found.rank.0, found.rank.1); // turning the bits twice
         let hit = hit(permit, view, found.address(), EventId(id), Timestamp::from_nanos(time))?;
         // What stands in a longer value is no term of its own, and is seen here at the latest.
         let Some(mut hit) = hit else { continue };
         hit.highlight = highlighter.mark(permit, &hit.fields);
-        hits.push((at, hit));
+        hits.push((*at, hit));
     }
-    hits.sort_unstable_by_key(|(at, _)| *at);
-    Ok(hits.into_iter().map(|(_, hit)| hit).collect())
+    Ok(hits)
 }
 
 /// One event as the permit lets it be seen, without highlights; `None` for one in which a withheld token stands.

@@ -48,11 +48,11 @@ impl Search {
             return Err(SearchError::Denied { operation: Operation::Export, object: Object::Subjects });
         }
         let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
-        let question = Question { node: Node::All, sort: Sort::Descending, now: self.clock.now(), budget };
+        let question = Question::all(self.clock.now(), budget);
         let window = Window { from: i64::MIN, to: i64::MAX, below: u64::MAX };
         let mut collecting = Collecting::new(window, Sort::Descending, SUBJECT_EVENTS_MAX, None);
         let views = self.views(Sort::Descending, &window)?;
-        self.collect_by(permit, &question, &views, &mut collecting, true, &|compiler| {
+        self.collect_by(permit, &question, &views, &mut collecting, (true, None), &|compiler| {
             let clauses = vec![(Occur::Must, compiler.compile(&Node::All)?), (Occur::Must, compiler.standing(tokens)?)];
             Ok(Box::new(BooleanQuery::new(clauses)))
         })?;

@@ -210,7 +210,7 @@ impl Search {
         let mut collecting = Collecting::new(one.window, Sort::Descending, 0, None);
         let views = self.views(Sort::Descending, &one.window)?;
         let needs_names = [Some(one), but].into_iter().flatten().any(|asked| needs_names(&asked.node));
-        self.collect_by(permit, question, &views, &mut collecting, needs_names, &|compiler| {
+        self.collect_by(permit, question, &views, &mut collecting, (needs_names, None), &|compiler| {
             let of = |earlier: &Earlier| Compiler { now: earlier.now, ..*compiler }.compile(&earlier.node);
             let mut clauses = vec![(Occur::Must, of(one)?)];
             if let Some(but) = but {

@@ -5,6 +5,7 @@ mod detect;
 mod ingest;
 mod mask;
 mod policy;
+mod receive;
 mod search;
 mod vault;
 
@@ -19,11 +20,11 @@ use crate::exit::Failure;
 #[derive(Debug, clap::Subcommand)]
 #[command(after_help = "Figures are of whole processes; rates are a CPU-second, all threads counted.
 Examples:
-  metrosoc bench ingest --file metronet-100k.rfc5424.zst --privacy
+  metrosoc bench ingest --file metronet-100k.rfc5424.zst --privacy --rules sigma/rules --receive 300000
   metrosoc bench search --file metronet-100k.rfc5424.zst --events 200000 --json
   metrosoc bench search --file metronet-100k.rfc5424.zst --events 10000000 --runs 5")]
 pub enum Command {
-    /// Decode and index a file of logs
+    /// The way of a line by stages: receive, spool, decode, match, replace, index
     Ingest(ingest::Arguments),
     /// Decode and match a file of events
     Detect(detect::Arguments),

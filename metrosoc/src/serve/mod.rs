@@ -13,7 +13,7 @@ mod memory;
 pub mod open;
 mod own_events;
 pub mod passed;
-mod peers;
+pub mod peers;
 mod pipeline;
 pub mod policy;
 pub mod privacy;

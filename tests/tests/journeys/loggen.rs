@@ -1,30 +1,13 @@
 //! loggen, syslog-ng's own load generator, feeds a hundred thousand lines over TCP; exactly so many are found.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Instant;
 
-use tests::{Api, Role, Server, Setup, has, lines_of_zst, repository, shared, wait_for};
+use tests::{Api, Role, Server, Setup, lines_of_zst, loggen, loggen_count, shared, wait_for};
 
 const SITES: &str = "hcm-load,Phường Tải,p-tai,dc1,127.0.0.1/32 ::1/128\n";
 /// Messages that loggen makes itself, in frames that begin with their length (RFC 6587, octet counting).
 const FRAMED: u64 = 5_000;
-
-/// loggen as `scripts/install-test-parts` unpacks it, or the installed one; `None`, with a loud word, without either.
-fn loggen() -> Option<Command> {
-    let folder = repository().join("target/parts/loggen/usr");
-    let program = folder.join("bin/loggen");
-    if !program.exists() {
-        return has("loggen").then(|| Command::new("loggen"));
-    }
-    let mut folders = vec![folder.join("lib/syslog-ng")];
-    let machine = std::fs::read_dir(folder.join("lib")).ok()?.filter_map(Result::ok).map(|entry| entry.path());
-    folders.extend(machine.filter(|path| path.ends_with(format!("{}-linux-gnu", std::env::consts::ARCH))));
-    let folders: Vec<String> = folders.iter().map(|path: &PathBuf| path.display().to_string()).collect();
-    let mut command = Command::new(program);
-    command.env("LD_LIBRARY_PATH", folders.join(":")).env("SYSLOGNG_PREFIX", folder);
-    Some(command)
-}
 
 /// Sends and gives the number that loggen says it sent.
 fn send(server: &Server, options: &[&str], file: Option<&Path>) -> u64 {
@@ -35,10 +18,7 @@ fn send(server: &Server, options: &[&str], file: Option<&Path>) -> u64 {
     }
     command.args(["127.0.0.1", &server.port("syslog-tcp").to_string()]);
     let output = tests::run(&mut command).unwrap();
-    let report = [output.stdout.as_slice(), output.stderr.as_slice()].map(String::from_utf8_lossy).concat();
-    let count = report.split_once(" count=").and_then(|(_, behind)| behind.split(',').next()?.trim().parse().ok());
-    assert!(count.is_some(), "{report}");
-    count.unwrap()
+    loggen_count(&output).unwrap()
 }
 
 fn found(api: &Api, query: &str, expected: u64) {

@@ -18,6 +18,7 @@ mod disk;
 mod edge;
 mod faults;
 mod faults_senders;
+mod fleet;
 mod full_spool;
 mod joined;
 mod keys;

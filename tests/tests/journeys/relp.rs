@@ -20,7 +20,7 @@ const LINES: usize = 6_000;
 const PARTS: usize = 4;
 
 /// Whether rsyslog's RELP output is there; says loudly when it is not.
-fn has_omrelp() -> bool {
+pub(crate) fn has_omrelp() -> bool {
     let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
     let found = folders.into_iter().any(|folder| folder.path().join("rsyslog/omrelp.so").exists());
     if !found {
@@ -30,7 +30,7 @@ fn has_omrelp() -> bool {
 }
 
 /// The numbers that stand behind `line ` in the messages of what a query finds.
-fn numbers(api: &Api, query: &str) -> anyhow::Result<BTreeSet<usize>> {
+pub(crate) fn numbers(api: &Api, query: &str) -> anyhow::Result<BTreeSet<usize>> {
     let (mut found, mut cursor) = (BTreeSet::new(), Value::Null);
     loop {
         let mut question = json!({ "query": query, "limit": 1_000 });

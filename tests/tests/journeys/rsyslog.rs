@@ -18,6 +18,11 @@ pub(crate) struct Sender {
 
 /// Starts an rsyslog that forwards what comes into a socket of its own.
 pub(crate) fn rsyslog(folder: &Path, name: &str, action: &str) -> Sender {
+    rsyslog_by(Command::new("rsyslogd"), folder, name, action)
+}
+
+/// The same, started by `program`: rsyslogd, or what starts it elsewhere.
+pub(crate) fn rsyslog_by(mut program: Command, folder: &Path, name: &str, action: &str) -> Sender {
     let socket = folder.join(format!("{name}.sock"));
     let config = folder.join(format!("{name}.conf"));
     let work = folder.join(format!("{name}.work"));
@@ -29,14 +34,9 @@ pub(crate) fn rsyslog(folder: &Path, name: &str, action: &str) -> Sender {
         socket.display()
     );
     std::fs::write(&config, text).unwrap();
-    let process = Child::start(
-        Command::new("rsyslogd")
-            .args(["-n", "-i", "NONE", "-f"])
-            .arg(&config)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null()),
-    )
-    .unwrap();
+    let process =
+        Child::start(program.args(["-n", "-i", "NONE", "-f"]).arg(&config).stdout(Stdio::null()).stderr(Stdio::null()))
+            .unwrap();
     wait_for("rsyslog listens", 10, || Ok(socket.exists().then_some(()))).unwrap();
     Sender { _process: process, socket }
 }

@@ -113,3 +113,46 @@ fn an_export_gives_every_hit_in_order() {
     assert_eq!(hits.len(), 2_500);
     assert!(hits.windows(2).all(|pair| (pair[0].time, pair[0].id) > (pair[1].time, pair[1].id)));
 }
+
+#[test]
+fn every_page_of_every_window_is_what_a_walk_over_all_events_finds() {
+    let house = everything();
+    // Sealed slices have one segment of many stretches, the newest several of a few.
+    while house.index.seal_next(Timestamp::from_secs(NOW + 86_400)).unwrap().is_some() {}
+    let windows = [(None, None), (Some(8_000), None), (None, Some(6_500)), (Some(8_100), Some(8_000)), (Some(5), None)];
+    for (query, user) in [("*", None), ("user.name:root", Some("root")), ("user.name:sv*", Some("svc_backup"))] {
+        for (sort, (from, to)) in
+            [Sort::Descending, Sort::Ascending].iter().flat_map(|sort| windows.map(|one| (*sort, one)))
+        {
+            let text = |bound: Option<i64>| bound.map(|secs| Timestamp::from_secs(NOW - secs).to_string());
+            let bound = |text: Option<i64>| text.map(|secs: i64| Timestamp::from_secs(NOW - secs));
+            let within =
+                |time: Timestamp| bound(from).is_none_or(|from| time >= from) && bound(to).is_none_or(|to| time <= to);
+            let mut expected: Vec<_> = house
+                .events
+                .iter()
+                .filter(|event| {
+                    within(event.timestamp()) && user.is_none_or(|user| event.get_str("user.name") == Some(user))
+                })
+                .map(|event| (event.timestamp(), event.id.0))
+                .collect();
+            expected.sort_unstable();
+            if sort == Sort::Descending {
+                expected.reverse();
+            }
+            let expected: Vec<u64> = expected.into_iter().map(|(_, id)| id).collect();
+            for limit in [3, 50, 1_000] {
+                let request = SearchRequest {
+                    from: text(from),
+                    to: text(to),
+                    sort: Some(sort),
+                    limit: Some(limit),
+                    ..request(query)
+                };
+                assert_eq!(pages(&house, &request, || {}), expected, "{request:?}");
+                let total = house.search.search(&reader(), &request).unwrap().total;
+                assert_eq!(total, expected.len() as u64, "{request:?}");
+            }
+        }
+    }
+}

@@ -167,3 +167,41 @@ fn masked_fields_cannot_be_asked_about() {
     assert!(ids(&house, &permit, "10.0.0.0/8").is_empty());
     assert_eq!(ids(&house, &permit, "NOT user.*:root").len(), 400);
 }
+
+#[test]
+fn remembered_counts_are_of_the_same_question_and_scope_alone() {
+    let house = everything();
+    while house.index.seal_next(Timestamp::from_secs(NOW + 86_400)).unwrap().is_some() {}
+    let count = |permit: &Permit, query: &str, default_operator| {
+        let request = SearchRequest { limit: Some(0), default_operator, ..request(query) };
+        house.search.search(permit, &request).unwrap().total
+    };
+    let own = |query: &str, permit: &Permit, operator| {
+        let fresh = Search::new(Arc::clone(&house.index), clock());
+        let request = SearchRequest { limit: Some(0), default_operator: operator, ..request(query) };
+        fresh.search(permit, &request).unwrap().total
+    };
+    let permits =
+        [reader(), scoped(&["agency-1"], None), scoped(&["agency-1"], Some(&["site-1"])), scoped(&["agency-2"], None)];
+    let queries =
+        ["user.name:root event.dataset:cef", "user.name:root", "NOT user.name:root", "@timestamp:[now-2h TO *]"];
+    let mut different = BTreeSet::new();
+    for _ in 0..2 {
+        for query in queries {
+            for permit in &permits {
+                for operator in [None, Some(DefaultOperator::And)] {
+                    let total = count(permit, query, operator);
+                    assert_eq!(total, own(query, permit, operator), "{query}");
+                    different.insert(total);
+                }
+            }
+        }
+    }
+    assert!(different.len() > 8, "{different:?}");
+    // What came since is counted with what is remembered.
+    let before = count(&reader(), "user.name:root", None);
+    let next = house.index.position().unwrap().0;
+    house.index.add(&(next..next + 50).map(event).collect::<Vec<_>>()).unwrap();
+    house.index.flush().unwrap();
+    assert_eq!(count(&reader(), "user.name:root", None), before + 10);
+}

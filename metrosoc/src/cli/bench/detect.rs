@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use collector::Record;
 use collector::pipeline::{Pipeline, PipelineSettings};
 use detector::rulebook::Rulebook;
 use detector::sigma::{RuleSource, Scratch};
@@ -35,21 +36,22 @@ pub struct Figures {
     rules_rejected: usize,
     load_seconds: f64,
     parse_events_per_cpu_second: f64,
-    match_events_per_cpu_second: f64,
+    pub match_events_per_cpu_second: f64,
     events_per_cpu_second: f64,
     rss_bytes_max: u64,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Figures> {
+    measure(&arguments.rules, &read(&arguments.file)?)
+}
+
+/// Decodes and matches `records` by the rules at these paths; by the embedded ones when there are none.
+pub fn measure(rules: &[PathBuf], records: &[Record]) -> anyhow::Result<Figures> {
     let started = Instant::now();
-    let sources: Vec<RuleSource> = if arguments.rules.is_empty() {
-        embedded_rules()
-    } else {
-        arguments.rules.iter().cloned().map(RuleSource::Path).collect()
-    };
+    let sources: Vec<RuleSource> =
+        if rules.is_empty() { embedded_rules() } else { rules.iter().cloned().map(RuleSource::Path).collect() };
     let book = Rulebook::load(&sources, &dialect(&[])?);
     let load = started.elapsed();
-    let records = read(&arguments.file)?;
     let pipeline = Pipeline::new(PipelineSettings::default());
     let (mut parsing, mut matching, mut findings) = (Duration::ZERO, Duration::ZERO, 0);
     let mut events: Vec<Event> = (0..BATCH).map(|_| Event::new()).collect();

@@ -1,6 +1,6 @@
-//! Decode and index a file: the whole way of a log line behind the spool, without rules.
+//! The way of a log line by its stages: received and spooled, decoded, matched, personal values replaced, indexed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,8 +12,8 @@ use event::{Clock, Event, EventId, SystemClock};
 use policy::pseudonym::{Pseudonyms, Replacer};
 use serde::Serialize;
 
-use super::FileArguments;
 use super::vault::{EVERYTHING, pseudonyms, vault};
+use super::{FileArguments, detect, receive};
 use crate::cli::detect::{cpu_of_process, cpu_of_thread, offline_origin, rss_bytes_max};
 
 /// Events handed on at a time: as many as the pipeline takes when it has to catch up.
@@ -26,6 +26,12 @@ pub struct Arguments {
     /// Also with the personal values replaced: once when the vault meets them for the first time, once when it knows them
     #[arg(long)]
     privacy: bool,
+    /// Sigma files and folders for the stage of matching; the embedded rules without
+    #[arg(long, num_args = 1.., value_name = "PATH")]
+    rules: Vec<PathBuf>,
+    /// Lines sent to the log ports in each turn of the stage of receiving; 0 leaves it out
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    receive: usize,
 }
 
 /// Turns with and without pseudonyms.
@@ -53,6 +59,20 @@ pub struct Figures {
     rss_bytes_max: u64,
     #[serde(flatten)]
     privacy: Option<Privacy>,
+    #[serde(flatten)]
+    receive: Option<receive::Figures>,
+    #[serde(flatten)]
+    stages: Stages,
+}
+
+/// Where the time of the stages behind the spool goes.
+#[derive(Debug, Default, Serialize)]
+pub struct Stages {
+    decode_cpu_seconds_per_million_lines: f64,
+    match_cpu_seconds_per_million_lines: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replace_cpu_seconds_per_million_lines: Option<f64>,
+    index_cpu_seconds_per_million_lines: f64,
 }
 
 /// The same way with personal values replaced between decoding and indexing.
@@ -68,15 +88,27 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Figures> {
     let records = read(&arguments.file.file)?;
     let mut figures = plain(&records)?;
     if arguments.privacy {
-        figures.privacy = Some(private(&records)?);
-        figures.rss_bytes_max = rss_bytes_max();
+        let (privacy, replacing) = private(&records)?;
+        figures.privacy = Some(privacy);
+        figures.stages.replace_cpu_seconds_per_million_lines = Some(replacing);
     }
+    let matched = detect::measure(&arguments.rules, &records)?.match_events_per_cpu_second;
+    figures.stages.match_cpu_seconds_per_million_lines = of_a_million(matched);
+    if arguments.receive > 0 {
+        figures.receive = Some(receive::run(&records, arguments.receive)?);
+    }
+    figures.rss_bytes_max = rss_bytes_max();
     Ok(figures)
 }
 
+/// Seconds for a million at this rate.
+fn of_a_million(rate: f64) -> f64 {
+    1e6 / rate.max(1e-9)
+}
+
 /// With a vault that is empty at first; then, when it knows every value, with and without in turns, so that a machine whose
-/// speed changes does not decide.
-fn private(records: &[Record]) -> anyhow::Result<Privacy> {
+/// speed changes does not decide. Beside it, what replacing costs, in processor seconds for a million lines.
+fn private(records: &[Record]) -> anyhow::Result<(Privacy, f64)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let folder = tempfile::tempdir()?;
     let vault = runtime.block_on(vault(folder.path()))?;
@@ -98,11 +130,13 @@ fn private(records: &[Record]) -> anyhow::Result<Privacy> {
         let (events, cpu) = turn(&mut replacing(&all, &runtime))?;
         known = (known.0 + events, known.1 + cpu);
     }
-    Ok(Privacy {
+    let (without, known) = (rate(without), rate(known));
+    let privacy = Privacy {
         privacy_new_values_events_per_cpu_second: rate(new),
-        privacy_events_per_cpu_second: rate(known),
-        privacy_loss_percent: 100.0 * (1.0 - rate(known) / rate(without).max(1e-9)),
-    })
+        privacy_events_per_cpu_second: known,
+        privacy_loss_percent: 100.0 * (1.0 - known / without.max(1e-9)),
+    };
+    Ok((privacy, of_a_million(known) - of_a_million(without)))
 }
 
 /// Puts tokens into batches of events.
@@ -132,6 +166,11 @@ fn plain(records: &[Record]) -> anyhow::Result<Figures> {
     let (wall_seconds, index_bytes) = (started.elapsed().as_secs_f64(), index.bytes());
     let (stored, searchable) = seal(&index, folder.path(), filled.events)?;
     let per_second = |amount: u64, time: Duration| amount as f64 / time.as_secs_f64().max(1e-9);
+    let stages = Stages {
+        decode_cpu_seconds_per_million_lines: of_a_million(per_second(filled.events, filled.decoding)),
+        index_cpu_seconds_per_million_lines: of_a_million(per_second(filled.events, indexing)),
+        ..Stages::default()
+    };
     Ok(Figures {
         events: filled.events,
         input_bytes: filled.bytes,
@@ -149,6 +188,8 @@ fn plain(records: &[Record]) -> anyhow::Result<Figures> {
         input_to_sealed_ratio: filled.bytes as f64 / ((stored + searchable) as f64).max(1.0),
         rss_bytes_max: rss_bytes_max(),
         privacy: None,
+        receive: None,
+        stages,
     })
 }
 
