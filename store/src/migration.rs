@@ -25,12 +25,20 @@ impl Tables {
             Self::VaultKeys => VAULT_KEYS,
         }
     }
+
+    /// The versions of their migrations, in order.
+    #[cfg(test)]
+    pub(crate) fn versions(self) -> impl Iterator<Item = i64> {
+        self.embedded().iter().map(|(version, _, _)| *version)
+    }
 }
 
 /// Applies what is missing, each file in a transaction of its own. Refuses a database that a newer version has
 /// changed, and files that were changed after they were applied.
-pub(crate) async fn run(pool: &AnyPool, tables: Tables) -> Result<(), MigrateError> {
-    let migrations = tables.embedded().iter().map(|(version, description, sql)| {
+/// Nothing behind `last` is applied: what a program of that time had.
+pub(crate) async fn run(pool: &AnyPool, tables: Tables, last: i64) -> Result<(), MigrateError> {
+    let wanted = tables.embedded().iter().filter(|(version, _, _)| *version <= last);
+    let migrations = wanted.map(|(version, description, sql)| {
         let sql = AssertSqlSafe(*sql).into_sql_str();
         Migration::new(*version, Cow::Borrowed(*description), MigrationType::Simple, sql, false)
     });

@@ -45,6 +45,11 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub async fn open_tables(url: &str, tables: Tables) -> Result<Self, StoreError> {
+        Self::open_until(url, tables, i64::MAX).await
+    }
+
+    /// As [`Store::open_tables`], with no migration behind `last`.
+    pub(crate) async fn open_until(url: &str, tables: Tables, last: i64) -> Result<Self, StoreError> {
         sqlx::any::install_default_drivers();
         let store = if let Some(path) = sqlite::path(url) {
             let (readers, writers) = sqlite::open(&path, tables == Tables::VaultKeys).await?;
@@ -55,7 +60,7 @@ impl Store {
         } else {
             return Err(StoreError::Address { url: postgres::without_password(url) });
         };
-        migration::run(&store.writers, tables).await.map_err(|error| match error {
+        migration::run(&store.writers, tables, last).await.map_err(|error| match error {
             MigrateError::VersionMissing(version) => StoreError::Newer { version },
             error => StoreError::Migrate(error),
         })?;

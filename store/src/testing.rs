@@ -55,9 +55,14 @@ pub async fn stores() -> Result<Vec<TestStore>, StoreError> {
 /// # Errors
 /// As [`stores`].
 pub async fn stores_of(tables: Tables) -> Result<Vec<TestStore>, StoreError> {
-    let mut stores = vec![sqlite_of(tables).await?];
+    stores_until(tables, i64::MAX).await
+}
+
+/// The same as a program had them that knew no migration behind `last`.
+pub(crate) async fn stores_until(tables: Tables, last: i64) -> Result<Vec<TestStore>, StoreError> {
+    let mut stores = vec![sqlite_of(tables, last).await?];
     if let Ok(url) = std::env::var(POSTGRES_VARIABLE) {
-        stores.push(postgres(&url, tables).await?);
+        stores.push(postgres(&url, tables, last).await?);
     }
     Ok(stores)
 }
@@ -67,25 +72,25 @@ pub async fn stores_of(tables: Tables) -> Result<Vec<TestStore>, StoreError> {
 /// # Errors
 /// When the directory or the database cannot be made.
 pub async fn sqlite() -> Result<TestStore, StoreError> {
-    sqlite_of(Tables::Main).await
+    sqlite_of(Tables::Main, i64::MAX).await
 }
 
-async fn sqlite_of(tables: Tables) -> Result<TestStore, StoreError> {
+async fn sqlite_of(tables: Tables, last: i64) -> Result<TestStore, StoreError> {
     let failed = |source| StoreError::File { path: std::env::temp_dir(), source };
     let directory = tempfile::tempdir().map_err(failed)?;
     let url = sqlite_url(&directory.path().join("test.db"));
-    let store = Store::open_tables(&url, tables).await?;
+    let store = Store::open_until(&url, tables, last).await?;
     Ok(TestStore { store, url, _place: Place::Directory { _directory: directory } })
 }
 
-async fn postgres(server: &str, tables: Tables) -> Result<TestStore, StoreError> {
+async fn postgres(server: &str, tables: Tables, last: i64) -> Result<TestStore, StoreError> {
     sqlx::any::install_default_drivers();
     let schema = fresh_name();
     run(server, format!("CREATE SCHEMA {schema}")).await?;
     let place = Place::Schema { server: server.to_owned(), schema: schema.clone() };
     let sign = if server.contains('?') { '&' } else { '?' };
     let url = format!("{server}{sign}options[search_path]={schema}");
-    Ok(TestStore { store: Store::open_tables(&url, tables).await?, url, _place: place })
+    Ok(TestStore { store: Store::open_until(&url, tables, last).await?, url, _place: place })
 }
 
 /// How many SQL statements this process has run since it was first asked; on PostgreSQL those too that begin and end a

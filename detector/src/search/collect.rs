@@ -23,6 +23,9 @@ use crate::index::layout::{ID, Layout, TIME};
 /// A hit's place in the order: time and id; for ascending order with every bit turned, so that greater is earlier.
 pub(crate) type Rank = (i64, u64);
 
+/// How many times as many stretches are looked at when those before did not fill the page: each time costs going to the
+/// first of them anew.
+const STRETCHES_MORE: usize = 16;
 /// Blocks of documents between two looks at the clock.
 const BLOCKS_PER_LOOK: usize = 64;
 
@@ -106,7 +109,7 @@ impl Collecting {
     ) -> tantivy::Result<()> {
         walked.budget.check_time()?;
         let Some(marks) = self.marks(walked.reader, remembered)? else { return Ok(()) };
-        self.hits(walked, &marks)?;
+        let before = self.total;
         let is_within = marks.stretches.iter().all(|stretch| stretch.lies(&self.window) == Lies::Within);
         if !self.aggregations.is_empty() {
             let mut counting = Vec::with_capacity(self.aggregations.len());
@@ -122,7 +125,8 @@ impl Collecting {
         } else if self.count {
             self.documents(walked, &marks, |_| {})?;
         }
-        Ok(())
+        let is_counted = self.count || !self.aggregations.is_empty();
+        self.hits(walked, &marks, is_counted.then_some(self.total - before))
     }
 
     /// Counts every document in the window, and gives them away block by block.
@@ -142,19 +146,18 @@ impl Collecting {
         Ok(())
     }
 
-    /// Puts the hits of a segment onto the page, from its first stretches in the order of the search on: one, then twice as
-    /// many, until no other can have one that belongs there.
-    fn hits(&mut self, walked: &Walked<'_>, marks: &Marks) -> tantivy::Result<()> {
-        if self.limit == 0 {
+    /// Puts the hits of a segment onto the page, from its first stretches in the order of the search on: as many as should
+    /// fill it where so many documents are known to match, else one; then more, until no other can have one that belongs
+    /// there.
+    fn hits(&mut self, walked: &Walked<'_>, marks: &Marks, matching: Option<u64>) -> tantivy::Result<()> {
+        if self.limit == 0 || matching == Some(0) {
             return Ok(());
         }
         let mut left: Vec<Stretch> = marks.stretches.to_vec();
-        let mut at_once = 1;
-        loop {
-            left.retain(|stretch| self.may_have_hits(stretch));
-            if left.is_empty() {
-                return Ok(());
-            }
+        left.retain(|stretch| self.may_have_hits(stretch));
+        let wanted = (left.len() as u64).saturating_mul(2 * (self.limit as u64 + 1));
+        let mut at_once = matching.map_or(1, |matching| wanted.div_ceil(matching)).min(left.len() as u64) as usize;
+        while !left.is_empty() {
             left.sort_unstable_by_key(|stretch| Reverse(self.first_and_last(stretch).0));
             let mut now: Vec<Stretch> = left.drain(..at_once.min(left.len())).collect();
             now.sort_unstable_by_key(|stretch| stretch.begin);
@@ -162,8 +165,10 @@ impl Collecting {
                 let is_partly = stretch.lies(&self.window) == Lies::Partly;
                 docs.iter().for_each(|&doc| self.offer(walked.place, marks, doc, is_partly));
             })?;
-            at_once *= 2;
+            left.retain(|stretch| self.may_have_hits(stretch));
+            at_once = at_once.saturating_mul(STRETCHES_MORE);
         }
+        Ok(())
     }
 
     fn marks(&self, reader: &SegmentReader, remembered: &Remembered) -> tantivy::Result<Option<Marks>> {

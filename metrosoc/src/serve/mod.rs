@@ -262,7 +262,8 @@ async fn gauges(app: Arc<App>, cancel: CancellationToken) {
     }
 }
 
-/// SIGHUP and `POST /api/v1/reload`: rules, playbooks, policy, policies of other applications, holidays, certificates. What cannot be read leaves the old in force.
+/// SIGHUP and `POST /api/v1/reload`: rules, playbooks, policy, policies of other applications, rules of reveals, holidays,
+/// certificates. What cannot be read leaves the old in force.
 async fn reload_when_told(
     app: Arc<App>,
     identity: open::Identity,
@@ -325,6 +326,10 @@ async fn reload(app: &App, identity: &open::Identity, by: &str) -> Vec<String> {
     match policy::applications(&app.loaded.config) {
         Ok(applications) => app.applications.store(Arc::new(applications)),
         Err(error) => faults.push(format!("applications: {error:#}; those before stay in force")),
+    }
+    match policy::reveal_rules(&app.loaded.config) {
+        Ok(rules) => app.reveals.replace(rules),
+        Err(error) => faults.push(format!("{error:#}; the rules of reveals before stay in force")),
     }
     match privacy::holidays(&app.loaded.config, app.clock.now()) {
         Ok(holidays) => app.calendar.replace(holidays),

@@ -55,11 +55,10 @@ fn guard(source: PolicySource, clock: &Arc<dyn Clock>) -> Guard {
     })
 }
 
-/// The reveals, by the rules of the policy's folder where there is one with `reveals.yml`, else by those that the program
-/// comes with.
+/// The reveals, by [`reveal_rules`].
 ///
 /// # Errors
-/// When the file cannot be read, or is wrong.
+/// When those cannot be read.
 pub fn reveals(
     config: &Config,
     store: &Store,
@@ -67,14 +66,22 @@ pub fn reveals(
     guard: &Guard,
     privacy: &Arc<PrivacyRules>,
 ) -> anyhow::Result<Reveals> {
+    let rules = reveal_rules(config)?;
+    Ok(Reveals::new(store.clone(), Arc::clone(journal), guard.clone(), rules, Arc::clone(privacy)))
+}
+
+/// `reveals.yml` of the policy's folder where there is one, else the one that the program comes with.
+///
+/// # Errors
+/// When the file cannot be read, or is wrong.
+pub fn reveal_rules(config: &Config) -> anyhow::Result<RevealRules> {
     let file = Path::new(&config.policy.path).join("reveals.yml");
     let text = if config.policy.path.is_empty() || !file.exists() {
         ::policy::reveal::EMBEDDED.to_owned()
     } else {
         std::fs::read_to_string(&file).with_context(|| format!("policy file `{}`", file.display()))?
     };
-    let rules = RevealRules::parse(&text)?;
-    Ok(Reveals::new(store.clone(), Arc::clone(journal), guard.clone(), rules, Arc::clone(privacy)))
+    Ok(RevealRules::parse(&text)?)
 }
 
 /// The policies of other applications: `applications.csv` of the policy's folder, where there is one.

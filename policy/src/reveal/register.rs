@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use event::{AgencyId, CaseId, Event, EventId, Object, Operation, Permit, Reach, Timestamp, UserName};
 use serde_json::{Value, json};
 use store::sqlx::any::AnyRow;
@@ -92,7 +93,7 @@ pub struct Reveals {
     store: Store,
     journal: Arc<dyn Journal>,
     guard: Guard,
-    rules: Arc<RevealRules>,
+    rules: Arc<ArcSwap<RevealRules>>,
     privacy: Arc<PrivacyRules>,
 }
 
@@ -105,7 +106,12 @@ impl Reveals {
         rules: RevealRules,
         privacy: Arc<PrivacyRules>,
     ) -> Self {
-        Self { store, journal, guard, rules: Arc::new(rules), privacy }
+        Self { store, journal, guard, rules: Arc::new(ArcSwap::from_pointee(rules)), privacy }
+    }
+
+    /// Puts other rules in force, for what is asked from now on.
+    pub fn replace(&self, rules: RevealRules) {
+        self.rules.store(Arc::new(rules));
     }
 
     /// Asks; `break_glass` does not wait for anybody, alarms the data-protection officer and must be reviewed. The permit is
@@ -136,7 +142,7 @@ impl Reveals {
         if break_glass {
             reveal.break_glass = true;
             reveal.begin(now);
-            reveal.review_due = Some(now.plus(self.rules.review_within));
+            reveal.review_due = Some(now.plus(self.rules.load().review_within));
             let detail = json!({ "reveal": reveal.id, "case": reveal.case, "purpose": reveal.purpose,
                 "count": reveal.tokens.len(), "review_due": reveal.review_due, "reason": reveal.reason });
             let object = format!("reveal:{}", reveal.id);
@@ -156,8 +162,9 @@ impl Reveals {
 
     fn read_wanted(&self, permit: &Permit, wanted: &Wanted, now: Timestamp) -> Result<Reveal, CareError> {
         let invalid = |reason: String| CareError::Invalid { reason };
-        if wanted.tokens.is_empty() || wanted.tokens.len() > self.rules.values_max {
-            return Err(invalid(format!("a reveal names 1 to {} pseudonyms", self.rules.values_max)));
+        let rules = self.rules.load();
+        if wanted.tokens.is_empty() || wanted.tokens.len() > rules.values_max {
+            return Err(invalid(format!("a reveal names 1 to {} pseudonyms", rules.values_max)));
         }
         if wanted.places.len() > PLACES_MAX {
             return Err(invalid(format!("a reveal names {PLACES_MAX} fields of events at most")));
@@ -166,13 +173,13 @@ impl Reveals {
         for text in &wanted.tokens {
             let shown: String = text.chars().take(24).collect();
             let token = Token::parse(text).ok_or_else(|| invalid(format!("`{shown}` is no pseudonym")))?;
-            needed = needed.max(self.rules.approvals(token.kind(), &self.privacy));
+            needed = needed.max(rules.approvals(token.kind(), &self.privacy));
         }
         let life_secs = match wanted.hours {
-            None => self.rules.life_max.as_secs(),
-            Some(hours) if (1..=self.rules.life_max.as_secs() / 3_600).contains(&hours) => hours * 3_600,
+            None => rules.life_max.as_secs(),
+            Some(hours) if (1..=rules.life_max.as_secs() / 3_600).contains(&hours) => hours * 3_600,
             Some(hours) => {
-                let most = self.rules.life_max.as_secs() / 3_600;
+                let most = rules.life_max.as_secs() / 3_600;
                 return Err(invalid(format!("`hours` is {hours}; a reveal stands for 1 to {most} hours")));
             }
         };

@@ -232,6 +232,15 @@ async fn values_come_after_approvals_for_hours_and_are_recorded_without_themselv
         let withdraw = RevealAct::Withdraw { reason: "enough".into() };
         office.decide("chu", &two.id, &withdraw).await.unwrap();
         assert!(office.values("lan", &two.id, Strength::TwoFactor).await.unwrap_err().contains("withdrawn"));
+
+        // Rules that are read again hold for what is asked from then on.
+        let shorter = EMBEDDED.replace("hours_max: 8", "hours_max: 2").replace("values_max: 100", "values_max: 1");
+        office.reveals.replace(RevealRules::parse(&shorter).unwrap());
+        let many = office.reveals.ask(&office.permit("lan", Operation::Write), &wanted, false).await.unwrap_err();
+        assert!(many.to_string().contains("1 to 1 pseudonyms"), "{many}");
+        let long = Wanted { hours: Some(3), ..office.wanted(&[(Class::Phone, PHONE)]).await };
+        let long = office.reveals.ask(&office.permit("lan", Operation::Write), &long, false).await.unwrap_err();
+        assert!(long.to_string().contains("1 to 2 hours"), "{long}");
     }
 }
 

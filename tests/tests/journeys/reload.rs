@@ -1,5 +1,5 @@
-//! SIGHUP brings in new rules, a new policy, policies of other applications, holidays and a new certificate while the
-//! server runs; what cannot be read leaves the old in force.
+//! SIGHUP brings in new rules, a new policy, policies of other applications, rules of reveals, holidays and a new certificate
+//! while the server runs; what cannot be read leaves the old in force.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -111,12 +111,13 @@ fn rules_policy_and_certificate_are_read_again() {
     std::fs::write(&csv, "p, soc-lead, everywhere, events\n").unwrap();
     write_key(folder.path(), "no key");
     std::fs::write(rules.join("broken.yml"), "title: [\n").unwrap();
+    std::fs::write(policy.join("reveals.yml"), "version: 1\nhours_max: 99\n").unwrap();
     hang_up(&server);
     assert!(believed(&server, &second), "a certificate without its key is not taken");
     assert_eq!(lead.post("/api/v1/search", &json!({ "query": "*" })).unwrap().0, 403);
     assert!(has_rule(&lead));
     let log = server.log();
-    for told in ["policy: ", "certificate: ", "rule rejected"] {
+    for told in ["policy: ", "certificate: ", "rule rejected", "the rules of reveals before stay in force"] {
         assert!(log.contains(told), "{told}");
     }
     let (_, rejected) = lead.get("/api/v1/rules/rejected").unwrap();

@@ -8,7 +8,7 @@ use collector::Record;
 use collector::file::{self, FileSettings};
 use collector::pipeline::{Pipeline, PipelineSettings};
 use detector::index::{Index, IndexSettings};
-use event::{Clock, Event, EventId, SystemClock};
+use event::{Clock, Event, EventId, SystemClock, Timestamp};
 use policy::pseudonym::{Pseudonyms, Replacer};
 use serde::Serialize;
 
@@ -237,7 +237,8 @@ pub struct Filled {
     pub decoding: Duration,
 }
 
-/// Decodes and indexes, in batches; from the beginning again until there are as many as are wanted.
+/// Decodes and indexes, in batches; from the beginning again until there are as many as are wanted. Each time the events
+/// are as much later as the file is long, so that they lie in the order of their times as those of a city do.
 pub fn fill(index: &Index, records: &[Record], wanted: Option<u64>) -> anyhow::Result<Filled> {
     fill_with(index, records, wanted, |_| Ok(()))
 }
@@ -253,6 +254,8 @@ fn fill_with(
     let mut filled = Filled { events: 0, bytes: 0, decoding: Duration::ZERO };
     let mut events: Vec<Event> = Vec::new();
     let wanted = wanted.unwrap_or(records.len() as u64);
+    let (mut least, mut greatest, mut later) =
+        (Timestamp::from_nanos(i64::MAX), Timestamp::from_nanos(0), Duration::ZERO);
     while filled.events < wanted && !records.is_empty() {
         for batch in records.chunks(BATCH_EVENTS) {
             let left = usize::try_from(wanted - filled.events).unwrap_or(usize::MAX);
@@ -265,6 +268,12 @@ fn fill_with(
             for (record, event) in batch.iter().zip(events.iter_mut()) {
                 event.clear();
                 pipeline.event(EventId(filled.events), record, event);
+                if filled.events < records.len() as u64 {
+                    (least, greatest) = (least.min(event.timestamp()), greatest.max(event.timestamp()));
+                } else {
+                    event.received = event.received.plus(later);
+                    event.claimed = event.claimed.map(|claimed| claimed.plus(later));
+                }
                 filled.events += 1;
                 filled.bytes += record.bytes.len() as u64;
             }
@@ -272,6 +281,7 @@ fn fill_with(
             change(&mut events)?;
             index.add(&events)?;
         }
+        later += greatest.since(least);
     }
     Ok(filled)
 }
