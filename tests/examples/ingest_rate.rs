@@ -160,7 +160,7 @@ impl Bench {
         command.arg("--read-file").arg(&file);
         command.arg("--active-connections").arg(connections.to_string());
         command.arg("--number").arg((wanted / connections).to_string());
-        command.args(["::1", &self.server.port("syslog-tcp").to_string()]);
+        command.args(["127.0.0.1", &self.server.port("syslog-tcp").to_string()]);
         Ok(usize::try_from(tests::loggen_count(&tests::run(&mut command)?)?)?)
     }
 

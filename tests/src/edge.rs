@@ -11,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::server::{Log, binary};
+use crate::tool::memory_of;
 use crate::{Server, wait_for};
 
 /// A forwarder at a site. Killed when it is dropped.
@@ -104,6 +105,14 @@ impl Edge {
         };
         (self.tcp, self.udp) = (port("syslog-tcp"), port("syslog-udp"));
         Ok(())
+    }
+
+    /// Memory that it has resident now, in bytes.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn rss_bytes(&self) -> anyhow::Result<u64> {
+        memory_of(self.process.as_ref().context("the edge does not run")?.id(), "VmRSS")
     }
 
     /// With what variables it is started from now on.

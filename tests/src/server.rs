@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use anyhow::Context as _;
 use tempfile::TempDir;
 
+use crate::tool::memory_of;
 use crate::{Api, wait_for};
 
 /// A role with the agency it speaks for.
@@ -268,10 +269,7 @@ impl Server {
     /// # Errors
     /// When the kernel does not say.
     pub fn rss_bytes_max(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("VmHWM")?;
-        let kib: u64 = line.split_whitespace().next().context("VmHWM")?.parse()?;
-        Ok(kib * 1024)
+        memory_of(self.process.id(), "VmHWM")
     }
 }
 

@@ -71,6 +71,17 @@ pub fn run(command: &mut Command) -> anyhow::Result<Output> {
     Ok(output)
 }
 
+/// Memory of a process in bytes, by its name in the kernel's account of it: `VmRSS` what it has resident, `VmHWM` the most it had.
+///
+/// # Errors
+/// When the kernel does not say.
+pub(crate) fn memory_of(process: u32, name: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let kib: u64 = line.and_then(|line| line.split_whitespace().next()).with_context(|| name.to_owned())?.parse()?;
+    Ok(kib * 1024)
+}
+
 /// Asks again until there is an answer, at most `seconds`.
 ///
 /// # Errors
