@@ -107,12 +107,13 @@ impl Edge {
         Ok(())
     }
 
-    /// Memory that it has resident now, in bytes.
+    /// Memory of its own that it has resident now, in bytes: without the pages of the program, of which an unoptimised build
+    /// has many more.
     ///
     /// # Errors
     /// When it does not run.
-    pub fn rss_bytes(&self) -> anyhow::Result<u64> {
-        memory_of(self.process.as_ref().context("the edge does not run")?.id(), "VmRSS")
+    pub fn own_bytes(&self) -> anyhow::Result<u64> {
+        memory_of(self.process.as_ref().context("the edge does not run")?.id(), "RssAnon")
     }
 
     /// With what variables it is started from now on.

@@ -71,7 +71,8 @@ pub fn run(command: &mut Command) -> anyhow::Result<Output> {
     Ok(output)
 }
 
-/// Memory of a process in bytes, by its name in the kernel's account of it: `VmRSS` what it has resident, `VmHWM` the most it had.
+/// Memory of a process in bytes, by its name in the kernel's account of it (proc(5)): `VmHWM` the most that was resident, `RssAnon` what is
+/// now and belongs to no file.
 ///
 /// # Errors
 /// When the kernel does not say.
