@@ -11,6 +11,9 @@ use serde_json::{Map, Value};
 pub struct SearchAnswer {
     /// Number of events that match, on all pages.
     pub total: u64,
+    /// Set when not all were counted: so many match at least.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub total_is_at_least: bool,
     /// This page.
     pub hits: Vec<Hit>,
     /// By the names of the request.

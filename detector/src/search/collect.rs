@@ -1,7 +1,7 @@
 //! Going through the matching documents of a slice: the total, the page's hits, the aggregations.
 //!
-//! Segments and stretches of segments that lie outside the time range are not touched. The page is looked for in the stretches
-//! that are first in the order of the search and ends as soon as no other can have a hit on it; apart from that, documents are
+//! Segments and stretches of segments that lie outside the time range are not touched. The page is looked for in the
+//! stretches that are first in the order of the search, until no other can have a hit on it; apart from that, documents are
 //! counted or aggregated, and their times are read only where a stretch lies partly within the range.
 
 use std::cmp::Reverse;

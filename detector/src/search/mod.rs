@@ -155,9 +155,15 @@ impl Search {
             views = self.views(question.sort, &settled.window)?;
         }
         collecting.aggregations = aggregations.into_iter().map(|(name, asked)| (name, Counting::new(asked))).collect();
+        collecting.count =
+            request.track_total_hits != Some(false) || !counts.are_exact() || !collecting.aggregations.is_empty();
         self.collect(permit, &question, &views, &mut collecting)?;
+        let total_is_at_least = !collecting.count;
         let too_few = !counts.are_exact() && collecting.total < counts.at_least;
         let (page, more) = if too_few { Default::default() } else { collecting.take_page() };
+        if total_is_at_least {
+            collecting.total = page.len() as u64 + u64::from(more);
+        }
         let next = page.last().filter(|_| more && counts.are_exact());
         let next = next.map(|last| Cursor { after: last.rank, window: collecting.window });
         let mut answers = std::collections::BTreeMap::new();
@@ -167,6 +173,7 @@ impl Search {
         }
         Ok(SearchAnswer {
             total: if too_few { 0 } else { threshold::noisy(&counts, "total", collecting.total) },
+            total_is_at_least,
             hits: hits(permit, &question, &views, &page)?,
             aggregations: answers,
             next: next.map(|cursor| cursor.write(request)),

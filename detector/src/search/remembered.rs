@@ -1,5 +1,5 @@
-//! What searches remember of large segments, which never change: where their times lie, and how many documents the questions
-//! that were asked last found in them. A page that asks the same every few seconds counts what is new alone.
+//! What searches remember of large segments, which never change: where their times lie, and how many documents the
+//! questions that were asked last found in them. A page that asks the same every few seconds counts what is new alone.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -31,6 +31,9 @@ pub struct SearchRequest {
     pub default_operator: Option<DefaultOperator>,
     /// Aggregations by name; each `{"date_histogram": {"field", "interval"}}` or `{"terms": {"field", "size"}}`.
     pub aggregations: Map<String, serde_json::Value>,
+    /// Whether all events that match are counted, as Elasticsearch names it; yes unless it says `false`. A search that does
+    /// not count ends as soon as its page is full. Where counts are masked or something is aggregated, all are counted.
+    pub track_total_hits: Option<bool>,
     /// What it is for; the guard reads it, search does not.
     pub purpose: Option<String>,
     /// The case that it is for, as the asker says; it goes to the record, search does not read it.

@@ -156,3 +156,78 @@ fn every_page_of_every_window_is_what_a_walk_over_all_events_finds() {
         }
     }
 }
+
+#[test]
+fn small_pages_of_every_kind_of_query_are_the_large_one() {
+    let house = everything();
+    while house.index.seal_next(Timestamp::from_secs(NOW + 86_400)).unwrap().is_some() {}
+    let queries = [
+        "\"Failed password\"",
+        "\"password root\"~3",
+        "Fail* AND user.name:root",
+        "message:(Đăng AND nhập)",
+        "NOT \"Failed password for root\"",
+        "event.dataset:cef AND NOT (\"for root\" OR source.port:[10 TO 20])",
+        "source.ip:10.0.0.0/8",
+        "source.ip:[10.0.0.0 TO 10.2.0.0] OR 2001:db8::/32",
+        "source.port:[3 TO 7]",
+        "lgsp.purpose:*",
+        "cef.*:10.1*",
+        "custom.count:[* TO 4] AND tags:b",
+        "user.name:/unused/ OR metrosoc.agency.id:agency-1",
+    ];
+    let mut asked = 0;
+    for query in queries {
+        for (sort, permit) in
+            [Sort::Descending, Sort::Ascending].into_iter().zip([reader(), scoped_to_sites(&["site-1", "site-4"])])
+        {
+            let whole = SearchRequest { sort: Some(sort), ..request(query) };
+            let Ok(answer) = house.search.search(&permit, &whole) else { continue };
+            let all: Vec<u64> = answer.hits.iter().map(|hit| hit.id.0).collect();
+            assert_eq!(all.len() as u64, answer.total, "{query}");
+            asked += usize::from(!all.is_empty());
+            let mut paged = SearchRequest { limit: Some(2), ..whole };
+            let mut found = Vec::new();
+            loop {
+                let page = house.search.search(&permit, &paged).unwrap();
+                found.extend(page.hits.iter().map(|hit| hit.id.0));
+                let Some(next) = page.next else { break };
+                paged.cursor = Some(next);
+            }
+            assert_eq!(found, all, "{query}");
+        }
+    }
+    assert!(asked > 2 * 9, "{asked} questions found something");
+}
+
+fn scoped_to_sites(sites: &[&str]) -> Permit {
+    let sites = sites.iter().map(|site| SiteId::new(*site).unwrap()).collect();
+    permit_of(Operation::Read, Scope { agencies: Reach::All, sites: Reach::Only(sites) }, Arc::new(NoMasks))
+}
+
+#[test]
+fn a_search_that_does_not_count_gives_the_same_pages() {
+    let house = everything();
+    while house.index.seal_next(Timestamp::from_secs(NOW + 86_400)).unwrap().is_some() {}
+    let counted = SearchRequest { limit: Some(7), ..request("user.name:root") };
+    let quick = SearchRequest { track_total_hits: Some(false), ..counted.clone() };
+    let (all, first) =
+        (house.search.search(&reader(), &counted).unwrap(), house.search.search(&reader(), &quick).unwrap());
+    assert_eq!((first.total, first.total_is_at_least), (8, true), "a page, and one more");
+    assert_eq!((all.total, all.total_is_at_least), (80, false));
+    assert_eq!(first.hits, all.hits);
+    let mut found = first.hits;
+    let mut next = first.next;
+    while let Some(cursor) = next {
+        let page = house.search.search(&reader(), &SearchRequest { cursor: Some(cursor), ..quick.clone() }).unwrap();
+        found.extend(page.hits);
+        next = page.next;
+    }
+    let whole = house.search.search(&reader(), &SearchRequest { limit: Some(1_000), ..counted }).unwrap();
+    assert_eq!(found, whole.hits);
+    // What is aggregated is counted.
+    let mut aggregated = quick;
+    aggregated.aggregations.insert("by".to_owned(), json!({ "terms": { "field": "user.name" } }));
+    let answer = house.search.search(&reader(), &aggregated).unwrap();
+    assert_eq!((answer.total, answer.total_is_at_least), (80, false));
+}
