@@ -96,9 +96,6 @@ pub fn run(arguments: Arguments, context: &Context) -> anyhow::Result<()> {
 }
 
 fn forward(file: &FileArgument, context: &Context) -> anyhow::Result<()> {
-    // Pages of 2 MiB, which the allocator asks for, would be 12 MB more here, of which nearly nothing is used. Kernels
-    // without them refuse, and nothing is lost.
-    let _ = rustix::thread::disable_transparent_huge_pages(true);
     let loaded = read(file)?;
     let telemetry = crate::telemetry::start(&loaded.config.telemetry)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
