@@ -25,8 +25,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     if std::env::args_os().any(|word| word == "edge") {
-        // Pages of 2 MiB, which the allocator asks for, would be 12 MB more there, of which nearly nothing is used; the
-        // arguments alone, once read, would take four of them. Kernels without them refuse, and nothing is lost.
+        // Pages of 2 MiB, which the allocator asks for, are 8 MB more there, of which nearly nothing is used; reading the
+        // arguments takes some already. Kernels without them refuse, and nothing is lost.
         let _ = rustix::thread::disable_transparent_huge_pages(true);
     }
     let arguments = match cli::parse() {

@@ -71,8 +71,8 @@ pub fn run(command: &mut Command) -> anyhow::Result<Output> {
     Ok(output)
 }
 
-/// Memory of a process in bytes, by its name in the kernel's account of it (proc(5)): `VmHWM` the most that was resident, `RssAnon` what is
-/// now and belongs to no file.
+/// Memory of a process in bytes, by its name in the kernel's account of it (proc(5)): `VmHWM` the most that was resident,
+/// `RssAnon` what is now and belongs to no file.
 ///
 /// # Errors
 /// When the kernel does not say.

@@ -49,6 +49,30 @@ pub(crate) fn check(permit: &Permit, node: &Node) -> Result<(), SearchError> {
     Ok(())
 }
 
+/// Whether a query finds the same whoever asks within a scope, and whenever: in it are words of the message and fields by
+/// their names alone (names with wildcards and bare networks stand for what is clear to who asks), and no time that is
+/// meant from now on.
+pub(crate) fn is_fixed(node: &Node) -> bool {
+    let from_now = |text: &str| text.trim_start().starts_with("now");
+    let limit = |limit: &Limit| match limit {
+        Limit::Open => false,
+        Limit::Included(text) | Limit::Excluded(text) => from_now(text),
+    };
+    node.conditions().iter().all(|condition| {
+        let named = match &condition.field {
+            Some(field) => field.as_literal().is_some(),
+            None => bare_network(condition).is_none(),
+        };
+        let relative = match &condition.test {
+            Test::Exists => false,
+            Test::Phrase { text, .. } => from_now(text),
+            Test::Word(pattern) => pattern.as_literal().is_some_and(from_now),
+            Test::Range { low, high } => limit(low) || limit(high),
+        };
+        named && !relative
+    })
+}
+
 /// Refuses a field that is not clear to the permit.
 pub(crate) fn check_field(permit: &Permit, name: &str) -> Result<(), SearchError> {
     if name == "_id" || is_clear(permit, name) {

@@ -96,15 +96,13 @@ struct Question {
     node: Node,
     sort: Sort,
     now: Timestamp,
-    /// Whether times in it may be meant from now on.
-    is_relative: bool,
     budget: Arc<Budget>,
 }
 
 impl Question {
     /// For everything.
     fn all(now: Timestamp, budget: Arc<Budget>) -> Self {
-        Self { node: Node::All, sort: Sort::Descending, now, is_relative: false, budget }
+        Self { node: Node::All, sort: Sort::Descending, now, budget }
     }
 }
 
@@ -353,13 +351,7 @@ impl Search {
         compile::check(permit, &node)?;
         compile::check_field(permit, "@timestamp")?; // hits are in its order
         let budget = Arc::new(Budget::new(Instant::now() + self.settings.timeout, self.settings.values_max));
-        Ok(Question {
-            node,
-            sort: request.sort.unwrap_or_default(),
-            now: self.clock.now(),
-            is_relative: request.query.contains("now"),
-            budget,
-        })
+        Ok(Question { node, sort: request.sort.unwrap_or_default(), now: self.clock.now(), budget })
     }
 
     /// The window of a search, and the slices in it as they are now.
@@ -407,7 +399,7 @@ impl Search {
         collecting: &mut Collecting,
     ) -> Result<(), SearchError> {
         let needs_names = fields::needs_names(&question.node);
-        let asked = Asked::of(permit, question);
+        let asked = Asked::of(permit, &question.node);
         let compile: Compile<'_> = &|compiler| compiler.compile(&question.node);
         self.collect_by(permit, question, views, collecting, (needs_names, asked.as_ref()), compile)
     }

@@ -8,9 +8,9 @@ use event::{Permit, Scope};
 use tantivy::index::{SegmentId, SegmentReader};
 use tantivy::query::Weight;
 
+use super::compile::is_fixed;
 use super::part::Part;
 use super::stretch::{STRETCH_DOCS, Stretch};
-use super::{Question, fields};
 use crate::query::Node;
 
 /// Questions whose counts are remembered.
@@ -28,12 +28,9 @@ pub(crate) struct Asked {
 
 impl Asked {
     /// `None` where something else decides too: the time of asking, a filter, withheld persons, masks of single fields.
-    pub(super) fn of(permit: &Permit, question: &Question) -> Option<Self> {
-        let plain = !question.is_relative
-            && permit.filter().is_none()
-            && permit.withheld().is_none()
-            && !fields::needs_names(&question.node);
-        plain.then(|| Self { node: question.node.clone(), scope: permit.scope().clone(), part: Part::of(permit) })
+    pub(super) fn of(permit: &Permit, node: &Node) -> Option<Self> {
+        let plain = permit.filter().is_none() && permit.withheld().is_none() && is_fixed(node);
+        plain.then(|| Self { node: node.clone(), scope: permit.scope().clone(), part: Part::of(permit) })
     }
 }
 

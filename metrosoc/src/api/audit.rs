@@ -72,7 +72,9 @@ pub async fn search(
     let engine = app.search.clone();
     let answer = blocking(move || engine.search(&permit, &request)).await?;
     if let Some(map) = detail.as_object_mut() {
-        map.insert("total".to_owned(), answer.total.into());
+        if !answer.total_is_at_least {
+            map.insert("total".to_owned(), answer.total.into());
+        }
         map.insert("shown".to_owned(), answer.hits.len().into());
     }
     let ledger = app.record_question(&caller, "audit_search", "audit", detail, &question).await?;

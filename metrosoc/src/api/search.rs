@@ -33,7 +33,9 @@ pub async fn search(
     let (engine, asked) = (app.search.clone(), request);
     let answer = blocking(move || engine.search(&permit, &asked)).await?;
     if let Some(map) = detail.as_object_mut() {
-        map.insert("total".to_owned(), answer.total.into());
+        if !answer.total_is_at_least {
+            map.insert("total".to_owned(), answer.total.into());
+        }
         map.insert("shown".to_owned(), answer.hits.len().into());
         About::of(&answer.hits).put(map);
     }

@@ -92,7 +92,7 @@ fn a_fleet_of_rsyslogs_over_ipv6_loses_nothing_that_was_acknowledged() {
     tests::run(again.args(["--exact", &test, "--nocapture"]).env(INSIDE, &spaces.0)).unwrap();
 }
 
-/// What `forward` says to rsyslog, by how it is to send.
+/// What rsyslog is told to do with its lines, by how it is to send them.
 fn action(kind: &str, site: &str, certificates: &Path, port: u16) -> String {
     let certificates = certificates.display();
     let to = format!("target=\"{SERVER}\" port=\"{port}\" template=\"RSYSLOG_SyslogProtocol23Format\"");

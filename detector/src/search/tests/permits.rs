@@ -198,6 +198,9 @@ fn remembered_counts_are_of_the_same_question_and_scope_alone() {
         }
     }
     assert!(different.len() > 8, "{different:?}");
+    // A bare network stands for the fields that are clear to who asks: what another one's count was tells nothing.
+    assert!(count(&reader(), "10.0.0.0/8", None) > 0);
+    assert_eq!(count(&tier1(Operation::Read), "10.0.0.0/8", None), 0);
     // What came since is counted with what is remembered.
     let before = count(&reader(), "user.name:root", None);
     let next = house.index.position().unwrap().0;

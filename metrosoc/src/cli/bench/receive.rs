@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::net::{Ipv6Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use collector::Record;
@@ -32,6 +32,8 @@ const CONNECTIONS: usize = 807;
 const SENDERS: usize = 2;
 /// Lines written to a connection at a time.
 const LINES_AT_ONCE: usize = 50;
+/// How long lines that were sent may be on their way.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Names of threads, by which the kernel tells their time.
 const RECEIVE: &str = "receive";
 const SPOOL: &str = "spool-writer";
@@ -128,7 +130,7 @@ impl Bench {
         let mut open: Vec<Connection> = (0..self.connections).map(|_| self.connect()).collect::<Result<_, _>>()?;
         // The first line of each has come: every handshake is over at both ends.
         send(&mut open, texts, self.connections)?;
-        self.stored(self.connections);
+        self.stored(self.connections)?;
         let before = (cpu_of_threads(RECEIVE)?, cpu_of_threads(SPOOL)?);
         let share = open.len().div_ceil(SENDERS);
         let each = lines / open.len().div_ceil(share).max(1);
@@ -139,16 +141,20 @@ impl Bench {
                 .collect();
             threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow::anyhow!("a sender panicked"))?).sum()
         })?;
-        self.stored(self.connections + sent);
+        self.stored(self.connections + sent)?;
         let (receive, spool) = (cpu_of_threads(RECEIVE)?, cpu_of_threads(SPOOL)?);
         Ok(Turn { lines: sent, receive: receive.saturating_sub(before.0), spool: spool.saturating_sub(before.1) })
     }
 
     /// Waits until so many lines are durable.
-    fn stored(&self, lines: usize) {
+    fn stored(&self, lines: usize) -> anyhow::Result<()> {
+        let began = Instant::now();
         while self.spool.next_id() < EventId(lines as u64) {
+            let stored = self.spool.next_id();
+            anyhow::ensure!(began.elapsed() < PATIENCE, "only {stored} of {lines} lines were stored");
             std::thread::sleep(Duration::from_millis(5));
         }
+        Ok(())
     }
 
     fn connect(&self) -> anyhow::Result<Connection> {
