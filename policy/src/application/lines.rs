@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::Asked;
+use super::condition::Condition;
 use crate::PolicyError;
 
 /// Most lines.
@@ -28,6 +29,8 @@ pub enum Line {
         own: bool,
         /// Whether it allows; otherwise it denies.
         allow: bool,
+        /// What else must hold, all of it.
+        conditions: Vec<Condition>,
     },
     /// Somebody has a role, or a role is another too.
     Role {
@@ -49,9 +52,10 @@ impl Line {
     /// Whether it allows or denies what is asked; `None` when it is not about that.
     pub(super) fn effect(&self, roles: &BTreeSet<&str>, asked: &Asked, is_own: bool) -> Option<bool> {
         match self {
-            Self::Permission { role, action, kind, own, allow } => {
+            Self::Permission { role, action, kind, own, allow, conditions } => {
                 let about = *action == asked.action && *kind == asked.kind && roles.contains(role.as_str());
-                (about && (is_own || !own)).then_some(*allow)
+                let holds = about && (is_own || !own) && conditions.iter().all(|one| one.holds(&asked.words));
+                holds.then_some(*allow)
             }
             Self::Role { .. } | Self::Name { .. } => None,
         }
@@ -82,7 +86,7 @@ impl Line {
         }
         let owned = |word: &str| word.to_owned();
         match columns.as_slice() {
-            ["p", role, action, kind, whose, effect] => {
+            ["p", role, action, kind, whose, effect, conditions @ ..] => {
                 let own = match *whose {
                     "own" => true,
                     "any" => false,
@@ -93,13 +97,16 @@ impl Line {
                     "deny" => false,
                     other => return Err(format!("`{other}` is neither `allow` nor `deny`")),
                 };
-                Ok(Self::Permission { role: owned(role), action: owned(action), kind: owned(kind), own, allow })
+                let conditions = conditions.iter().map(|text| Condition::parse(text)).collect::<Result<_, _>>()?;
+                let (role, action, kind) = (owned(role), owned(action), owned(kind));
+                Ok(Self::Permission { role, action, kind, own, allow, conditions })
             }
             ["g", who, role] => Ok(Self::Role { who: owned(who), role: owned(role) }),
             ["n", who, name] => Ok(Self::Name { who: owned(who), name: owned(name) }),
             _ => {
-                Err("it is neither `p, ROLE, ACTION, TYPE, any|own, allow|deny` nor `g, WHO, ROLE` nor `n, WHO, NAME`"
-                    .to_owned())
+                let forms =
+                    "`p, ROLE, ACTION, TYPE, any|own, allow|deny[, CONDITION …]` nor `g, WHO, ROLE` nor `n, WHO, NAME`";
+                Err(format!("it is neither {forms}"))
             }
         }
     }
@@ -108,9 +115,10 @@ impl Line {
 impl fmt::Display for Line {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Permission { role, action, kind, own, allow } => {
+            Self::Permission { role, action, kind, own, allow, conditions } => {
                 let (whose, effect) = (if *own { "own" } else { "any" }, if *allow { "allow" } else { "deny" });
-                write!(formatter, "p, {role}, {action}, {kind}, {whose}, {effect}")
+                write!(formatter, "p, {role}, {action}, {kind}, {whose}, {effect}")?;
+                conditions.iter().try_for_each(|condition| write!(formatter, ", {condition}"))
             }
             Self::Role { who, role } => write!(formatter, "g, {who}, {role}"),
             Self::Name { who, name } => write!(formatter, "n, {who}, {name}"),

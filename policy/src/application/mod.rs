@@ -8,16 +8,21 @@
 //! | `p, ROLE, ACTION, TYPE, any, allow` | who has the role may do that to every resource of the type |
 //! | `p, ROLE, ACTION, TYPE, own, allow` | … to his own: those whose `ownerID` (or `owner`) is his id, or his name |
 //! | `p, …, deny` | a line that denies overrides every one that allows |
+//! | `p, …, allow, CONDITION, …` | … where all of this holds: `resource.id=/todos`, `subject.role!=admin`, `action.soft=true` |
 //! | `g, SUBJECT, ROLE` | a subject, by its id, has a role |
 //! | `g, ROLE, OTHER` | who has the role may whatever the other may |
 //! | `n, SUBJECT, NAME` | how the owner is called in resources, where that is not the subject's id |
+//!
+//! What a request does not state is equal to nothing: `=` does not hold then, `!=` does.
 
+mod condition;
 mod lines;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use condition::{Condition, Words};
 pub use lines::{LINES_MAX, Line};
 
 use crate::PolicyError;
@@ -43,6 +48,8 @@ pub struct Asked {
     pub kind: String,
     /// Whose the resource is, where it says so.
     pub owner: Option<String>,
+    /// What else is stated.
+    pub words: Words,
 }
 
 /// What is answered.

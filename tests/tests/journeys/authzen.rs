@@ -1,6 +1,7 @@
 //! Decisions for other systems by AuthZEN 1.0: over a program's certificate, and for the scenario that decision points are
 //! compared by (a list of things to do, with viewers, editors, an evil genius and an administrator), in words of our own.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{Api, Role, Server, Setup, repository};
@@ -54,6 +55,21 @@ const PEOPLE: [(&str, &str); 5] = [
     ("jerry", "analyst-tier1"),
 ];
 
+/// Files that are closed only a keeper changes, what is deleted goes into the bin, and a gateway's routes are told by their id.
+const FILES: &str = "\
+p, clerk, open, file, any, allow
+p, clerk, change, file, any, allow
+p, clerk, change, file, any, deny, resource.state=closed, subject.role!=keeper
+p, clerk, delete, file, any, allow, action.bin=true
+p, visitor, open, file, any, allow
+p, visitor, change, file, any, allow, subject.role=keeper, resource.state=closed
+p, visitor, GET, route, any, allow, resource.id=/files/{id}
+p, clerk, PUT, route, any, allow, resource.id=/files/{id}
+g, clerk, visitor
+g, lan, clerk
+g, minh, visitor
+";
+
 fn scenario() -> (Server, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     for name in ["model.conf", "purposes.yml", "masks.yml"] {
@@ -63,7 +79,7 @@ fn scenario() -> (Server, TempDir) {
     let kept = shipped.lines().filter(|line| line.starts_with("p, operator") || line.starts_with("p, machine"));
     let policy: String = kept.map(|line| format!("{line}\n")).collect();
     std::fs::write(folder.path().join("policy.csv"), policy + SCENARIO).unwrap();
-    std::fs::write(folder.path().join("applications.csv"), LISTS).unwrap();
+    std::fs::write(folder.path().join("applications.csv"), format!("{LISTS}{FILES}")).unwrap();
     let config = format!("[policy]\npath = \"{}\"\n", folder.path().display());
     let server = Server::start(&Setup { config, sites: SITES.to_owned() }).unwrap();
     for (name, role) in PEOPLE {
@@ -138,6 +154,56 @@ fn the_scenario_of_things_to_do_is_decided_as_it_says() {
         let (status, answer) = api.post("/access/v1/evaluation", &evaluation(who, action, kind, "rick")).unwrap();
         assert_eq!((status, &answer["decision"]), (200, &json!(false)), "{answer}");
     }
+}
+
+/// One question of the table below: who does what to what, and whether he may.
+type Question = (Value, Value, Value, bool);
+
+#[test]
+fn conditions_are_decided_by_what_a_request_states() {
+    let (server, _folder) = scenario();
+    let api = server.user("pep", Role("machine", None)).unwrap();
+    let who = |id: &str, role: Option<&str>| json!({ "type": "user", "id": id, "properties": role.map_or(json!({}), |role| json!({ "role": role, "agency": "Ward 3" })) });
+    let act = |name: &str, bin: Option<bool>| json!({ "name": name, "properties": bin.map_or(json!({}), |bin| json!({ "bin": bin })) });
+    let file = |state: Option<&str>| json!({ "type": "file", "id": "7", "properties": state.map_or(json!({}), |state| json!({ "state": state })) });
+    let route = |id: &str| json!({ "type": "route", "id": id });
+    let table: [Question; 12] = [
+        (who("lan", None), act("open", None), file(None), true),
+        (who("lan", Some("keeper of nothing")), act("open", None), file(Some("open")), true),
+        (who("lan", None), act("change", None), file(None), true),
+        (who("lan", None), act("change", None), file(Some("closed")), false),
+        (who("minh", None), act("change", None), file(None), false),
+        (who("minh", Some("keeper")), act("change", None), file(Some("closed")), true),
+        (who("lan", None), act("delete", Some(true)), file(None), true),
+        (who("lan", None), act("delete", Some(false)), file(None), false),
+        (who("lan", None), act("delete", None), file(None), false),
+        (who("minh", None), act("GET", None), route("/files/{id}"), true),
+        (who("minh", None), act("PUT", None), route("/files/{id}"), false),
+        (who("lan", None), act("PUT", None), route("/people/{id}"), false),
+    ];
+    for (subject, action, resource, expected) in &table {
+        let one = json!({ "subject": subject, "action": action, "resource": resource, "future": { "word": true } });
+        let (status, answer) = api.post("/access/v1/evaluation", &one).unwrap();
+        assert_eq!((status, &answer["decision"]), (200, &json!(expected)), "{one} {answer}");
+    }
+    // In one request: what is said for all of them is completed by each; one that cannot be read fails alone.
+    let whole = json!({
+        "subject": { "type": "user", "id": "lan" }, "action": { "name": "change" }, "resource": { "type": "file" },
+        "evaluations": [
+            { "resource": { "id": "7", "properties": { "state": "open" } } },
+            { "resource": { "id": "8", "properties": { "state": "closed" } } },
+            { "subject": { "type": "user", "id": "minh", "properties": { "role": "keeper" } },
+              "resource": { "id": "8", "properties": { "state": "closed" } } },
+            {},
+        ],
+    });
+    let (status, answer) = api.post("/access/v1/evaluations", &whole).unwrap();
+    let decisions: Vec<&Value> = (0..4).map(|at| &answer["evaluations"][at]["decision"]).collect();
+    assert_eq!((status, decisions), (200, vec![&json!(true), &json!(false), &json!(true), &json!(false)]), "{answer}");
+    assert_eq!(answer["evaluations"][3]["context"]["error"]["status"], 400, "{answer}");
+    // A body that is not said to be JSON is none.
+    let text = api.request(Method::POST, "/access/v1/evaluation").header("content-type", "text/plain").body("{}");
+    assert_eq!(text.send().unwrap().status(), 400);
 }
 
 #[test]

@@ -1,7 +1,10 @@
 //! From an evaluation's words to the policy's.
 
+use std::collections::BTreeSet;
+
 use ::event::{AgencyId, Object, Operation, Role, SiteId};
-use ::policy::application;
+use ::policy::application::{self, Words};
+use axum::http::{HeaderMap, header};
 use serde_json::{Map, Value};
 
 use super::Malformed;
@@ -47,8 +50,13 @@ pub(super) struct Resource {
     pub(super) fields: Vec<String>,
 }
 
-/// Reads a body as an object.
-pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
+/// Reads a body as an object; it must be said to be JSON (AuthZEN 1.0, section 10.1).
+pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value>, Malformed> {
+    let stated = headers.get(header::CONTENT_TYPE).and_then(|stated| stated.to_str().ok()).unwrap_or_default();
+    let essence = stated.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(Malformed("`Content-Type` is not `application/json`".to_owned()));
+    }
     match serde_json::from_slice(body) {
         Ok(Value::Object(request)) => Ok(request),
         Ok(_) => Err(Malformed("the body is no JSON object".to_owned())),
@@ -56,14 +64,22 @@ pub(super) fn read(body: &[u8]) -> Result<Map<String, Value>, Malformed> {
     }
 }
 
-/// One of several evaluations with what the request says for all of them.
+/// One of several evaluations with what the request says for all of them. What the evaluation has itself stands instead of it;
+/// only a `type`, `id` or `name` that it leaves out is taken from there.
 pub(super) fn with_defaults(request: &Map<String, Value>, item: &Value) -> Result<Map<String, Value>, Malformed> {
     let Value::Object(item) = item else { return Err(Malformed("an evaluation is no object".to_owned())) };
     let mut whole = Map::new();
     for key in ["subject", "action", "resource", "context"] {
-        if let Some(value) = item.get(key).or_else(|| request.get(key)) {
-            whole.insert(key.to_owned(), value.clone());
+        let default = request.get(key);
+        let Some(mut value) = item.get(key).or(default).cloned() else { continue };
+        if let (Value::Object(own), Some(Value::Object(default)), false) = (&mut value, default, key == "context") {
+            for required in ["type", "id", "name"] {
+                if let (false, Some(word)) = (own.contains_key(required), default.get(required)) {
+                    own.insert(required.to_owned(), word.clone());
+                }
+            }
         }
+        whole.insert(key.to_owned(), value);
     }
     Ok(whole)
 }
@@ -95,14 +111,47 @@ pub(super) fn asked(request: &Map<String, Value>) -> Result<Asked, Malformed> {
             action: name.to_owned(),
             kind: kind.to_owned(),
             owner: owner(resource)?,
+            words: if object.is_none() { words(request)? } else { Words::new() },
         },
         subject: who(subject)?,
         operation: operation.ok_or_else(|| format!("the policy has no action `{name}`")),
         object: object.ok_or_else(|| format!("the policy has no resource of the type `{kind}`")),
-        resource: resource_of(resource)?,
+        resource: resource_of(resource, object.is_some())?,
         purpose: stated("purpose")?,
         legal_basis: stated("legal_basis")?,
     })
+}
+
+/// What an application's conditions may ask for.
+fn words(request: &Map<String, Value>) -> Result<Words, Malformed> {
+    let mut words = Words::new();
+    let parts: [(&str, &[&str]); 4] =
+        [("subject", &["type", "id"]), ("action", &["name"]), ("resource", &["type", "id"]), ("context", &[])];
+    for (part, required) in parts {
+        let Some(Value::Object(whole)) = request.get(part) else { continue };
+        let properties = if part == "context" { whole.clone() } else { properties(whole, part)? };
+        for (name, value) in &properties {
+            let stated: BTreeSet<String> = match value {
+                Value::Array(list) => list.iter().filter_map(plain).collect(),
+                one => plain(one).into_iter().collect(),
+            };
+            words.insert(format!("{part}.{name}"), stated);
+        }
+        // What says who and what it is cannot be overridden by a property of that name.
+        for name in required {
+            words.insert(format!("{part}.{name}"), whole.get(*name).and_then(plain).into_iter().collect());
+        }
+    }
+    Ok(words)
+}
+
+/// A text, number or truth value as a word.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// Whose a resource of another application is.
@@ -129,9 +178,12 @@ fn who(subject: &Map<String, Value>) -> Result<Who, Malformed> {
     })
 }
 
-fn resource_of(resource: &Map<String, Value>) -> Result<Resource, Malformed> {
+fn resource_of(resource: &Map<String, Value>, is_ours: bool) -> Result<Resource, Malformed> {
     let id = word(resource, "resource", "id")?.to_owned();
     let properties = properties(resource, "resource")?;
+    if !is_ours {
+        return Ok(Resource { id, ..Resource::default() }); // what its properties mean is the application's own
+    }
     let wrong = Malformed;
     let fields = match properties.get("fields") {
         None => Vec::new(),

@@ -67,18 +67,28 @@ impl IntoResponse for Failed {
 }
 
 /// `POST /access/v1/evaluation`
-pub async fn evaluation(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> Result<Json<Value>, Failed> {
+pub async fn evaluation(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
     may_ask(&app, &caller)?;
-    let request = map::read(&body)?;
+    let request = map::read(&headers, &body)?;
     let decided = decide(&app, &request).await?;
     record(&app, &caller, std::slice::from_ref(&decided)).await?;
     Ok(Json(decided.answer))
 }
 
 /// `POST /access/v1/evaluations`: several in one request, with what they share said once.
-pub async fn evaluations(State(app): State<Arc<App>>, caller: Caller, body: Bytes) -> Result<Json<Value>, Failed> {
+pub async fn evaluations(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Json<Value>, Failed> {
     may_ask(&app, &caller)?;
-    let request = map::read(&body)?;
+    let request = map::read(&headers, &body)?;
     let Some(list) = list_of(&request)? else {
         let decided = decide(&app, &request).await?;
         record(&app, &caller, std::slice::from_ref(&decided)).await?;

@@ -1,6 +1,7 @@
 //! What is an evaluation, what is none, and when several end.
 
 use ::event::Role;
+use axum::http::HeaderValue;
 use serde_json::json;
 
 use super::map::{Who, asked};
@@ -56,7 +57,42 @@ fn what_is_no_evaluation_is_told() {
         request.remove(name);
         assert_eq!(asked(&request), Err(Malformed(format!("`{name}` is missing"))));
     }
-    assert!(map::read(b"[]").is_err() && map::read(b"{").is_err());
+    let typed = |kind: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(kind))]);
+    let json = typed("application/json; charset=utf-8");
+    assert!(map::read(&json, b"{}").is_ok() && map::read(&json, b"[]").is_err() && map::read(&json, b"{").is_err());
+    for headers in [HeaderMap::new(), typed("text/plain"), typed("application/jsonl")] {
+        let Malformed(message) = map::read(&headers, b"{}").unwrap_err();
+        assert!(message.contains("`Content-Type`"), "{message}");
+    }
+}
+
+#[test]
+fn an_application_asks_for_properties_of_its_own() {
+    let read = asked(&object(json!({
+        "subject": {"type": "user", "id": "lan", "properties": {"role": ["clerk", "keeper"], "agency": "Ward 3", "id": "minh"}},
+        "action": {"name": "delete", "properties": {"bin": true}},
+        "resource": {"type": "file", "id": "7", "properties": {"fields": "all of them", "pages": 12, "of": {"a": 1}}},
+        "context": {"channel": "web"},
+    })))
+    .unwrap();
+    let words = |name: &str| {
+        let found = read.words.words.get(name).into_iter().flatten().map(String::as_str);
+        found.collect::<Vec<_>>().join(" ")
+    };
+    for (name, expected) in [
+        ("subject.role", "clerk keeper"),
+        ("subject.agency", "Ward 3"),
+        ("subject.id", "lan"),
+        ("action.bin", "true"),
+        ("action.name", "delete"),
+        ("resource.id", "7"),
+        ("resource.type", "file"),
+        ("resource.pages", "12"),
+        ("resource.of", ""),
+        ("context.channel", "web"),
+    ] {
+        assert_eq!(words(name), expected, "{name}");
+    }
 }
 
 #[test]
@@ -73,6 +109,10 @@ fn several_end_as_they_say() {
     let item = json!({"context": {"c": 1}, "action": {}});
     let expected = json!({"subject": {"a": 1}, "context": {"c": 1}, "action": {}});
     assert_eq!(Value::Object(map::with_defaults(&request, &item).unwrap()), expected);
+    // What says what it is may be said once for all; properties belong to each.
+    let request = object(json!({"resource": {"type": "file", "properties": {"a": 1}}}));
+    let whole = map::with_defaults(&request, &json!({"resource": {"id": "7"}})).unwrap();
+    assert_eq!(Value::Object(whole), json!({"resource": {"type": "file", "id": "7"}}));
     assert!(matches!(list_of(&request), Ok(None)));
 }
 

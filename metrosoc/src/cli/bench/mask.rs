@@ -1,12 +1,13 @@
 //! Personal values replaced: scanning and pseudonyms for events of 500 bytes, and new values into the vault.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::policy::Vault;
 use ::policy::privacy::Class;
 use ::policy::pseudonym::{Pseudonyms, Replacer};
-use ::policy::vault::Kind;
+use ::policy::vault::{Kind, Token};
 use event::Event;
 use serde::Serialize;
 
@@ -35,18 +36,26 @@ sources:
     off: [person_name, address, plate, passport, user_name, health_record, land_record, ip_address, device_id]
 ";
 
-/// What was measured. A core's megabytes are those of the events' text, all threads counted.
+/// What was measured. A core's megabytes are those of the events' text, all threads counted. Events have one value each, more than
+/// twice as many as the logs of a city's network have in so many bytes; *dense* ones have four.
 #[derive(Debug, Serialize)]
 pub struct Figures {
     events: usize,
     event_bytes: usize,
     values_in_events: u64,
+    /// How many of them the vault knew before, in the first of the two passes with every class.
     known_values_percent: f64,
     all_classes_megabytes_per_cpu_second: f64,
     numbers_and_email_megabytes_per_cpu_second: f64,
     /// The same events once more: nobody in them is new.
     all_classes_nobody_new_megabytes_per_cpu_second: f64,
     numbers_and_email_nobody_new_megabytes_per_cpu_second: f64,
+    values_in_dense_events: u64,
+    known_values_in_dense_events_percent: f64,
+    dense_all_classes_megabytes_per_cpu_second: f64,
+    dense_numbers_and_email_megabytes_per_cpu_second: f64,
+    dense_all_classes_nobody_new_megabytes_per_cpu_second: f64,
+    dense_numbers_and_email_nobody_new_megabytes_per_cpu_second: f64,
     new_values: usize,
     new_values_per_second: f64,
     new_values_per_cpu_second: f64,
@@ -64,28 +73,66 @@ async fn measure(arguments: &Arguments) -> anyhow::Result<Figures> {
     let events = arguments.events.max(BATCH_EVENTS);
     let all = pseudonyms(folder.path(), EVERYTHING, &vault)?;
     let numbers = pseudonyms(folder.path(), NUMBERS_ONLY, &vault)?;
+    let mut met = HashSet::new();
     // The people of the events, whom the vault knows then.
-    replace(&all, &texts(events, 0)).await?;
-    let (first, second) = (texts(events, 1), texts(events, 2));
-    let of_all = replace(&all, &first).await?;
-    let of_all_known = replace(&all, &first).await?;
-    let of_numbers = replace(&numbers, &second).await?;
-    let of_numbers_known = replace(&numbers, &second).await?;
+    replace(&all, &texts(events, Density::Dense, 0), &mut met).await?;
+    let usual = passes(&all, &numbers, events, Density::Usual, &mut met).await?;
+    let dense = passes(&all, &numbers, events, Density::Dense, &mut met).await?;
     let (wall, cpu_of_new) = bring(&vault, arguments.values).await?;
     let per_second = |amount: f64, time: Duration| amount / time.as_secs_f64().max(1e-9);
     Ok(Figures {
         events,
         event_bytes: EVENT_BYTES,
-        values_in_events: of_all.values,
-        known_values_percent: 100.0 - 100.0 / NEW_ONE_IN as f64,
-        all_classes_megabytes_per_cpu_second: of_all.megabytes_per_cpu_second(),
-        numbers_and_email_megabytes_per_cpu_second: of_numbers.megabytes_per_cpu_second(),
-        all_classes_nobody_new_megabytes_per_cpu_second: of_all_known.megabytes_per_cpu_second(),
-        numbers_and_email_nobody_new_megabytes_per_cpu_second: of_numbers_known.megabytes_per_cpu_second(),
+        values_in_events: usual.all.values,
+        known_values_percent: usual.all.known_percent(),
+        all_classes_megabytes_per_cpu_second: usual.all.megabytes_per_cpu_second(),
+        numbers_and_email_megabytes_per_cpu_second: usual.numbers.megabytes_per_cpu_second(),
+        all_classes_nobody_new_megabytes_per_cpu_second: usual.all_known.megabytes_per_cpu_second(),
+        numbers_and_email_nobody_new_megabytes_per_cpu_second: usual.numbers_known.megabytes_per_cpu_second(),
+        values_in_dense_events: dense.all.values,
+        known_values_in_dense_events_percent: dense.all.known_percent(),
+        dense_all_classes_megabytes_per_cpu_second: dense.all.megabytes_per_cpu_second(),
+        dense_numbers_and_email_megabytes_per_cpu_second: dense.numbers.megabytes_per_cpu_second(),
+        dense_all_classes_nobody_new_megabytes_per_cpu_second: dense.all_known.megabytes_per_cpu_second(),
+        dense_numbers_and_email_nobody_new_megabytes_per_cpu_second: dense.numbers_known.megabytes_per_cpu_second(),
         new_values: arguments.values,
         new_values_per_second: per_second(arguments.values as f64, wall),
         new_values_per_cpu_second: per_second(arguments.values as f64, cpu_of_new),
         rss_bytes_max: rss_bytes_max(),
+    })
+}
+
+/// How much of a person stands in an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Density {
+    /// One value.
+    Usual,
+    /// Name, phone, citizen id and e-mail.
+    Dense,
+}
+
+/// Events of one density replaced: with every class on and with numbers and e-mail alone, each with new people and once more.
+struct Passes {
+    all: Replaced,
+    all_known: Replaced,
+    numbers: Replaced,
+    numbers_known: Replaced,
+}
+
+async fn passes(
+    all: &Arc<Pseudonyms>,
+    numbers: &Arc<Pseudonyms>,
+    events: usize,
+    density: Density,
+    met: &mut HashSet<Token>,
+) -> anyhow::Result<Passes> {
+    let round = if density == Density::Usual { 1 } else { 3 };
+    let (first, second) = (texts(events, density, round), texts(events, density, round + 1));
+    Ok(Passes {
+        all: replace(all, &first, met).await?,
+        all_known: replace(all, &first, met).await?,
+        numbers: replace(numbers, &second, met).await?,
+        numbers_known: replace(numbers, &second, met).await?,
     })
 }
 
@@ -95,19 +142,25 @@ struct Replaced {
     cpu: Duration,
     /// How many values were replaced.
     values: u64,
+    /// How many of them stood in no event before.
+    new: u64,
 }
 
 impl Replaced {
+    fn known_percent(&self) -> f64 {
+        100.0 - 100.0 * self.new as f64 / (self.values as f64).max(1.0)
+    }
+
     fn megabytes_per_cpu_second(&self) -> f64 {
         self.bytes as f64 / self.cpu.as_secs_f64().max(1e-9) / 1e6
     }
 }
 
-/// Replaces what texts hold, batch by batch.
-async fn replace(all: &Arc<Pseudonyms>, texts: &[String]) -> anyhow::Result<Replaced> {
+/// Replaces what texts hold, batch by batch; `met` are the tokens that stood in earlier ones.
+async fn replace(all: &Arc<Pseudonyms>, texts: &[String], met: &mut HashSet<Token>) -> anyhow::Result<Replaced> {
     let mut replacer = Replacer::new(Arc::clone(all), 1);
     let (mut events, mut out) = (Vec::new(), Vec::new());
-    let (mut bytes, mut values, mut cpu) = (0, 0, Duration::ZERO);
+    let (mut bytes, mut values, mut new, mut cpu) = (0, 0, 0, Duration::ZERO);
     for batch in texts.chunks(BATCH_EVENTS) {
         events.resize_with(batch.len(), Event::new);
         for (event, text) in events.iter_mut().zip(batch) {
@@ -120,9 +173,12 @@ async fn replace(all: &Arc<Pseudonyms>, texts: &[String]) -> anyhow::Result<Repl
         replacer.enter().await?;
         replacer.write(&events, &mut [], &mut out);
         cpu += cpu_of_process().saturating_sub(before);
-        values += out.iter().map(|event| ::policy::pseudonym::writings_of(event).len() as u64).sum::<u64>();
+        for writing in out.iter().flat_map(::policy::pseudonym::writings_of) {
+            values += 1;
+            new += u64::from(met.insert(writing.token));
+        }
     }
-    Ok(Replaced { bytes, cpu, values })
+    Ok(Replaced { bytes, cpu, values, new })
 }
 
 /// Brings new values in, those of a batch at a time, as the pipeline does: four to an event, as many as the texts have.
@@ -137,31 +193,51 @@ async fn bring(vault: &Vault, count: usize) -> anyhow::Result<(Duration, Duratio
 }
 
 /// Invented events: one person in each, among what machines say. In a later round one person in [`NEW_ONE_IN`] is new.
-fn texts(count: usize, round: usize) -> Vec<String> {
+fn texts(count: usize, density: Density, round: usize) -> Vec<String> {
     (0..count)
         .map(|number| {
             let is_new = round > 0 && number % NEW_ONE_IN == 0;
-            event(if is_new { 10_000_000 * round + number } else { number % 20_000 }, number)
+            event(if is_new { 10_000_000 * round + number } else { number % KNOWN_PEOPLE }, number, density)
         })
         .collect()
 }
 
 const FAMILIES: [&str; 8] = ["Nguyễn", "Trần", "Lê", "Phạm", "Hoàng", "Vũ", "Đặng", "Bùi"];
 const MIDDLES: [&str; 4] = ["Văn", "Thị", "Hữu", "Ngọc"];
-const GIVEN: [&str; 8] = ["An", "Bình", "Chi", "Dũng", "Hà", "Lan", "Minh", "Tuấn"];
+const GIVEN: [&str; 32] = [
+    "An", "Anh", "Bình", "Châu", "Chi", "Cường", "Dung", "Dũng", "Duy", "Giang", "Hà", "Hải", "Hạnh", "Hiền", "Hòa",
+    "Hùng", "Huy", "Khánh", "Khoa", "Lan", "Linh", "Long", "Mai", "Minh", "Nam", "Nga", "Nhung", "Phúc", "Quân", "Sơn",
+    "Trang", "Tuấn",
+];
+/// People of whom the vault knows before.
+const KNOWN_PEOPLE: usize = 20_000;
+/// Names that differ.
+const NAMES: usize = FAMILIES.len() * MIDDLES.len() * GIVEN.len() * GIVEN.len();
 const MACHINE: &str = "phiên dịch vụ mở trong 37 ms, bộ nhớ 412 MB, hàng đợi 0, trạng thái ổn định; request GET /api/v1/ho-so/chi-tiet \
                        status 200 bytes 48213 duration 0.118 node app-07 thread worker-12 cache hit ratio 0.93 upstream dvc-portal ";
 
-fn event(person: usize, number: usize) -> String {
+fn event(person: usize, number: usize, density: Density) -> String {
     let pick = |list: &[&'static str], by: usize| list.get(by % list.len()).copied().unwrap_or_default();
-    let name = format!("{} {} {}", pick(&FAMILIES, person), pick(&MIDDLES, person / 8), pick(&GIVEN, person / 32));
+    // As many names as there are; a new person gets one that none of the known has.
+    let named =
+        if person < KNOWN_PEOPLE { person } else { KNOWN_PEOPLE + person / NEW_ONE_IN % (NAMES - KNOWN_PEOPLE) };
+    let (family, middle) = (pick(&FAMILIES, named), pick(&MIDDLES, named / FAMILIES.len()));
+    let rest = named / FAMILIES.len() / MIDDLES.len();
+    let name = format!("{family} {middle} {} {}", pick(&GIVEN, rest / GIVEN.len()), pick(&GIVEN, rest));
     let digits = person % 100_000_000;
-    let mut text = format!(
-        "2026-11-22T10:{:02}:{:02}Z portal[{}]: họ tên: {name}, số điện thoại 09{digits:08}, CCCD 0790{digits:08}, e-mail p{digits}@hcm.gov.vn. ",
-        number / 60 % 60,
-        number % 60,
-        number % 30_000,
-    );
+    let values = [
+        format!("họ tên: {name}"),
+        format!("số điện thoại 09{digits:08}"),
+        format!("CCCD 0790{digits:08}"),
+        format!("e-mail p{digits}@hcm.gov.vn"),
+    ];
+    let said = match density {
+        // Those of a person come one after the other: who is new stands in every twentieth event.
+        Density::Usual => values.get(number / NEW_ONE_IN % values.len()).cloned().unwrap_or_default(),
+        Density::Dense => values.join(", "),
+    };
+    let (minute, second, process) = (number / 60 % 60, number % 60, number % 30_000);
+    let mut text = format!("2026-11-22T10:{minute:02}:{second:02}Z portal[{process}]: {said}. ");
     while text.len() < EVENT_BYTES {
         text.push_str(MACHINE);
     }
