@@ -23,16 +23,18 @@ const BEGIN: &str = "BEGIN IMMEDIATE";
 /// Write-ahead log, a fsync for each commit, foreign keys, at most 64 MiB of log kept after a checkpoint; what is deleted is
 /// overwritten with zeros. The vault's rows fall all over its tables: with the 2 MiB of pages in memory and the checkpoint
 /// at 4 MiB that SQLite has by itself, pages were written out and read back within a batch and copied after each. It has
-/// 16 MiB and 32 MiB here.
+/// 16 MiB and 64 MiB here. What SQLite keeps for the time of a statement stays in memory: by itself it wrote every page that
+/// a statement of several rows changed into a file of `/var/tmp` first, those of destroyed data keys too.
 const WRITER: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                       PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 67108864; PRAGMA secure_delete = ON; \
-                      PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;";
+                      PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384; PRAGMA temp_store = MEMORY;";
 /// As [`WRITER`]; no log is kept after a checkpoint, which every destruction ends with ([`crate::Store::settle`]).
 const WRITER_OF_KEYS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
                               PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 0; PRAGMA secure_delete = ON; \
-                              PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 8192;";
+                              PRAGMA cache_size = -16384; PRAGMA wal_autocheckpoint = 16384; PRAGMA temp_store = MEMORY;";
 /// No write at all.
-const READER: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON;";
+const READER: &str = "PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 10000; PRAGMA query_only = ON; \
+                      PRAGMA temp_store = MEMORY;";
 
 /// The address of a database file, for [`crate::Store::open`].
 pub fn sqlite_url(path: &Path) -> String {

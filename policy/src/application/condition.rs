@@ -6,9 +6,9 @@ use std::fmt;
 /// The parts of a request whose words a condition may name.
 const PARTS: [&str; 4] = ["subject", "action", "resource", "context"];
 
-/// The words of a request by their names: `subject.id`, `subject.type`, `resource.id` and `resource.type`, and the properties of
-/// each part (`subject.role`, `action.soft`, `context.channel`). A list has several; numbers and truth values are written
-/// as JSON writes them.
+/// The words of a request by their names: `subject.id`, `subject.type`, `action.name`, `resource.id` and `resource.type`, and the
+/// properties of each part (`subject.role`, `action.soft`, `context.channel`). A list has several; numbers and truth values
+/// are written as JSON writes them.
 pub type Words = BTreeMap<String, BTreeSet<String>>;
 
 /// `resource.status=archived`, `subject.role!=admin`.

@@ -140,10 +140,14 @@ pub(super) async fn insert(store: &Store, rows: &[Row], now_ns: i64) -> Result<u
 
 async fn add(tx: &mut AnyConnection, kind: Kind, rows: Vec<&Row>, now_ns: i64) -> Result<u64, StoreError> {
     let mut added = 0;
+    // With `OR IGNORE` SQLite keeps no pages to undo the statement with, which its `ON CONFLICT` does.
+    let (insert, behind) = match kind {
+        Kind::Sqlite => ("INSERT OR IGNORE", ""),
+        Kind::Postgres => ("INSERT", "ON CONFLICT DO NOTHING"),
+    };
     for part in parts(&rows, 7) {
         let sql = format!(
-            "INSERT INTO vault_value (mark, value_mark, writing, token, class, sealed, created_ns) VALUES {} \
-             ON CONFLICT DO NOTHING",
+            "{insert} INTO vault_value (mark, value_mark, writing, token, class, sealed, created_ns) VALUES {} {behind}",
             places(kind, part.len(), 7)
         );
         let mut adding = query(AssertSqlSafe(sql));
@@ -275,8 +279,10 @@ pub(super) async fn remove_all(store: &Store, fact: &str) -> Result<u64, StoreEr
 /// Keeps the wrapped data keys of new tokens.
 pub(super) async fn insert_keys(keys: &Store, made: &[(Token, String)]) -> Result<(), StoreError> {
     let mut tx = keys.begin().await?;
+    // A failure undoes the transaction: SQLite needs no pages to undo the statement alone.
+    let insert = if keys.kind() == Kind::Sqlite { "INSERT OR FAIL" } else { "INSERT" };
     for part in parts(made, 2) {
-        let sql = format!("INSERT INTO data_key (token, wrapped) VALUES {}", places(keys.kind(), part.len(), 2));
+        let sql = format!("{insert} INTO data_key (token, wrapped) VALUES {}", places(keys.kind(), part.len(), 2));
         let mut adding = query(AssertSqlSafe(sql));
         for (token, wrapped) in part {
             adding = adding.bind(token.to_string()).bind(wrapped.as_str());

@@ -129,8 +129,7 @@ fn words(request: &Map<String, Value>) -> Result<Words, Malformed> {
         [("subject", &["type", "id"]), ("action", &["name"]), ("resource", &["type", "id"]), ("context", &[])];
     for (part, required) in parts {
         let Some(Value::Object(whole)) = request.get(part) else { continue };
-        let properties = if part == "context" { whole.clone() } else { properties(whole, part)? };
-        for (name, value) in &properties {
+        for (name, value) in &attributes(whole, part)? {
             let stated: BTreeSet<String> = match value {
                 Value::Array(list) => list.iter().filter_map(plain).collect(),
                 one => plain(one).into_iter().collect(),
@@ -145,6 +144,16 @@ fn words(request: &Map<String, Value>) -> Result<Words, Malformed> {
     Ok(words)
 }
 
+/// What a part says beside what it is: its properties and, as drafts before AuthZEN 1.0 had it, members of its own.
+fn attributes(part: &Map<String, Value>, of: &str) -> Result<Map<String, Value>, Malformed> {
+    let mut all = part.clone();
+    if of != "context" {
+        all.remove("properties");
+        all.extend(properties(part, of)?);
+    }
+    Ok(all)
+}
+
 /// A text, number or truth value as a word.
 fn plain(value: &Value) -> Option<String> {
     match value {
@@ -156,8 +165,8 @@ fn plain(value: &Value) -> Option<String> {
 
 /// Whose a resource of another application is.
 fn owner(resource: &Map<String, Value>) -> Result<Option<String>, Malformed> {
-    let properties = properties(resource, "resource")?;
-    let found = ["ownerID", "owner"].iter().find_map(|name| properties.get(*name)).and_then(Value::as_str);
+    let attributes = attributes(resource, "resource")?;
+    let found = ["ownerID", "owner"].iter().find_map(|name| attributes.get(*name)).and_then(Value::as_str);
     Ok(found.filter(|owner| owner.len() <= WORD_BYTES_MAX).map(str::to_owned))
 }
 

@@ -71,7 +71,7 @@ fn an_application_asks_for_properties_of_its_own() {
     let read = asked(&object(json!({
         "subject": {"type": "user", "id": "lan", "properties": {"role": ["clerk", "keeper"], "agency": "Ward 3", "id": "minh"}},
         "action": {"name": "delete", "properties": {"bin": true}},
-        "resource": {"type": "file", "id": "7", "properties": {"fields": "all of them", "pages": 12, "of": {"a": 1}}},
+        "resource": {"type": "file", "id": "7", "ownerID": "minh", "shelf": "a", "pages": 1, "properties": {"fields": "all of them", "pages": 12, "of": {"a": 1}}},
         "context": {"channel": "web"},
     })))
     .unwrap();
@@ -88,11 +88,14 @@ fn an_application_asks_for_properties_of_its_own() {
         ("resource.id", "7"),
         ("resource.type", "file"),
         ("resource.pages", "12"),
+        ("resource.shelf", "a"),
+        ("resource.properties", ""),
         ("resource.of", ""),
         ("context.channel", "web"),
     ] {
         assert_eq!(words(name), expected, "{name}");
     }
+    assert_eq!(read.words.owner.as_deref(), Some("minh"));
 }
 
 #[test]

@@ -120,6 +120,7 @@ fn words(file: &Part<'_>, rules: &mut PrivacyRules, faults: &mut Faults) {
     let names = [
         ("family_common", &mut words.family_common),
         ("family", &mut words.family),
+        ("family_marked", &mut words.family_marked),
         ("middle_proof", &mut words.middle_proof),
         ("middle_sure", &mut words.middle_sure),
         ("middle", &mut words.middle),

@@ -81,6 +81,7 @@ pub struct ClassRule {
 pub(super) struct Words {
     pub(super) family_common: Vec<String>,
     pub(super) family: Vec<String>,
+    pub(super) family_marked: Vec<String>,
     pub(super) middle_proof: Vec<String>,
     pub(super) middle_sure: Vec<String>,
     pub(super) middle: Vec<String>,

@@ -119,6 +119,11 @@ impl Pass<'_> {
                 break;
             }
         }
+        // `12 Bis`, and `33 hẻm 204`: the house in an alley that has a number.
+        if self.tokens.text(self.tokens.get(place)) == b"bis" && self.spaced(place) {
+            place += 1;
+        }
+        place = self.alley(place).unwrap_or(place);
         // A quick look at what follows: dates, sizes and counts end here.
         let next = self.tokens.get(place);
         let may = next.is_capital() || self.scanner.lexicon.folded(next) & word::PHRASE != 0;
@@ -133,6 +138,19 @@ impl Pass<'_> {
         }
         read.house = true;
         Some(place)
+    }
+
+    /// `hẻm 204`, `ngõ 12/4` behind the number of a house; the token after it.
+    fn alley(&self, at: usize) -> Option<usize> {
+        let first = self.tokens.get(at);
+        if !first.is_word() || !self.spaced(at) {
+            return None;
+        }
+        let (phrase, count) = self.scanner.lexicon.phrase(self.tokens, at)?;
+        if !phrase.is(kind::HOUSE) || first.len < 3 {
+            return None;
+        }
+        self.numbered(at + count).filter(|_| self.spaced(at + count))
     }
 
     /// `12/05/2004`, `2-3-2026`.
@@ -197,18 +215,42 @@ impl Pass<'_> {
         let number = self.numbered(after);
         if phrase.is(kind::UNIT) {
             let city = self.scanner.lexicon.phrase(self.tokens, after).filter(|(phrase, _)| phrase.is(kind::CITY));
-            let next = number.or(city.map(|(_, count)| after + count)).unwrap_or_else(|| self.name_words(after, 4));
+            // `xã Tân Phú Trung` is more than the city of `Tân Phú`; in capitals nobody knows where its name ends.
+            let city = city.map_or(after, |(_, count)| after + count);
+            let upper = city > after && self.tokens.get(after).is_upper();
+            let named = || if upper { city } else { self.name_words(after, 4).max(city) };
+            let next = number.unwrap_or_else(named);
             return (next > after).then_some(Part::Unit(next));
         }
+        // `đường Tỉnh lộ 8`.
+        let inner = self.scanner.lexicon.phrase(self.tokens, after).filter(|(inner, _)| inner.is(kind::STREET));
+        if let (true, Some((inner, count))) = (phrase.is(kind::STREET), inner) {
+            return self.marked_part(after, inner, count);
+        }
         let next = match number {
-            Some(next) if phrase.is(kind::STREET) => self.name_words(next, NAME_WORDS_MAX),
+            Some(next) if phrase.is(kind::STREET) && self.tokens.get(next).single(gap::SPACE) => {
+                self.name_words(next, NAME_WORDS_MAX)
+            }
             Some(next) => next,
+            // `ấp Bến Đò 1`
+            None if phrase.is(kind::HAMLET) => match self.name_words(after, NAME_WORDS_MAX) {
+                next if next > after && self.is_small_number(next) => next + 1,
+                next => next,
+            },
             None => self.name_words(after, NAME_WORDS_MAX),
         };
         if next == after {
             return None;
         }
         Some(if phrase.is(kind::HAMLET) { Part::Hamlet(next, true) } else { Part::Street(next) })
+    }
+
+    /// `1` behind a name, where a comma or the end follows.
+    fn is_small_number(&self, at: usize) -> bool {
+        let token = self.tokens.get(at);
+        let (after, _) = self.tokens.gap(at + 1);
+        let ends = after & (gap::COMMA | gap::EDGE | gap::QUOTE | gap::BREAK) != 0;
+        token.is_number() && token.len <= 2 && token.single(gap::SPACE) && ends
     }
 
     /// `3`, `12A`, `số 5`, `45/12`; the token after it.

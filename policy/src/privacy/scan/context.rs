@@ -2,11 +2,13 @@
 
 use super::lexicon::{Phrase, kind};
 use super::pass::Pass;
-use super::token::gap;
+use super::token::{Token, gap};
 use crate::privacy::Class;
 
 /// Tokens between a context word and a value in a sentence.
 const WINDOW: usize = 7;
+/// Words between a context word and the sign that ends its key.
+const KEY_WORDS_MAX: usize = 3;
 /// Filler words between a context word and its value.
 const FILLERS_MAX: usize = 4;
 
@@ -135,7 +137,8 @@ impl Pass<'_> {
             match (direct, keyed) {
                 (true, _) => verdict.direct |= met.phrase.context & !(verdict.window | verdict.counter),
                 (false, false) => verdict.window |= context,
-                // A keyed value takes only what its key says.
+                // A keyed value takes only what its key says, though it may say it at length (`số CMND chủ hợp đồng: …`).
+                (false, true) if self.is_one_key(met.end, at) => verdict.window |= context,
                 (false, true) => {}
             }
             let open = !(verdict.direct | verdict.window | verdict.other | verdict.counter);
@@ -166,6 +169,13 @@ impl Pass<'_> {
             let keyed = place == at && bits & (gap::COLON | gap::EQUALS) != 0;
             keyed || bits & gap::BREAK == 0 && bits & (gap::QUOTE | gap::COMMA) != gap::QUOTE | gap::COMMA
         })
+    }
+
+    /// Whether the words between a phrase that ends at `end` and a value at `at` belong to one key.
+    fn is_one_key(&self, end: usize, at: usize) -> bool {
+        let words = at.saturating_sub(end + 1);
+        let joined = |token: &Token| token.gap_len == 0 || token.single(gap::SPACE) || token.single(gap::UNDER);
+        words <= KEY_WORDS_MAX && (end + 1..at).all(|place| joined(self.tokens.get(place)))
     }
 
     /// Whether only fillers stand from token `from` to before `at`.

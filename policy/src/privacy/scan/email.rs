@@ -1,6 +1,9 @@
 //! E-mail addresses: what stands around an `@`.
 
+use super::lexicon::word;
 use super::pass::Pass;
+use super::token::gap;
+use super::user::is_identifier;
 use crate::privacy::Class;
 
 /// Bounds of RFC 5321, section 4.5.3.1.
@@ -37,9 +40,49 @@ impl Pass<'_> {
             };
             // `user:secret@host` of a URL is no mailbox, `://user@host` neither.
             let url = start.checked_sub(2).and_then(|from| self.bytes.get(from..start)) == Some(b"//");
-            if person && !url && !self.is_message_id(start) {
-                self.found_bytes(Class::Email, start, end, 90);
+            if url || self.is_message_id(start) || is_identifier(local) {
+                return;
             }
+            if person {
+                self.found_bytes(Class::Email, start, end, 90);
+                self.named_before(start);
+            } else if domain.ends_with(b".local")
+                && local.first().is_some_and(u8::is_ascii_alphabetic)
+                && self.scanner.rules.is_person_principal(address)
+            {
+                // `lan@danang.local`: a person's account in a realm without mailboxes.
+                self.found_bytes(Class::UserName, start, end, 62);
+            }
+        }
+    }
+}
+
+/// Words of a name before an address at most.
+const NAME_WORDS_MAX: usize = 5;
+
+impl Pass<'_> {
+    /// The name before `<lan@…>`, as letters have it (RFC 5322, section 3.4), in the order of either language: one of its
+    /// words is a family, none is no syllable.
+    fn named_before(&mut self, start: usize) {
+        let list = &self.tokens.list;
+        let first = list.partition_point(|token| (token.start as usize) < start);
+        let token = self.tokens.get(first);
+        let bracket = token.gap & gap::BREAK != 0 && token.gap & !(gap::BREAK | gap::SPACE | gap::QUOTE) == 0;
+        if !self.tokens.known || token.start as usize != start || !bracket || token.gap_len > 3 {
+            return;
+        }
+        let mut from = first;
+        while from > first.saturating_sub(NAME_WORDS_MAX) {
+            let word = self.tokens.get(from.wrapping_sub(1));
+            let joined = from == first || self.tokens.get(from).single(gap::SPACE);
+            if from == 0 || !joined || !word.is_word() || !word.is_capital() || !self.may_be_in_name(word) {
+                break;
+            }
+            from -= 1;
+        }
+        let family = |place: usize| self.scanner.lexicon.folded(self.tokens.get(place)) & word::FAMILY != 0;
+        if first - from >= 2 && (family(from) || family(first - 1)) {
+            self.found(Class::PersonName, from, first - 1, 60);
         }
     }
 }

@@ -118,6 +118,7 @@ impl Lexicon {
         ] {
             list.iter().for_each(|text| builder.word(text, flag));
         }
+        words.family_marked.iter().for_each(|text| builder.word_as_written(text, word::FAMILY));
         for (list, kinds) in [
             (&words.stop, kind::STOP),
             (&words.not_names, kind::NOT_NAME),
@@ -224,6 +225,13 @@ impl Builder<'_> {
         let Some(token) = hashes(&mut self.tokens, self.folds, text) else { return };
         *self.lexicon.folded.entry(token.hash).or_default() |= flag;
         *self.lexicon.exact.entry(token.exact).or_default() |= flag;
+    }
+
+    /// The same for a word that is this one only with its diacritics.
+    fn word_as_written(&mut self, text: &str, flag: u32) {
+        if let Some(token) = hashes(&mut self.tokens, self.folds, text) {
+            *self.lexicon.exact.entry(token.exact).or_default() |= flag;
+        }
     }
 
     fn phrase(&mut self, text: &str, mut phrase: Phrase) {

@@ -32,6 +32,10 @@ impl Pass<'_> {
             if matches!(said, Said::Direct | Said::Window) {
                 self.found(Class::Passport, at, at, 22 + said.bonus());
             }
+        } else if is_certificate(token, text) && self.switches.is_on(Class::LandRecord) {
+            if matches!(self.said(at, Class::LandRecord), Said::Direct | Said::Window) {
+                self.found(Class::LandRecord, at, at, 70);
+            }
         } else if self.is_grouped_card(at, token, text) {
             self.found(Class::HealthInsurance, at, at + 4, 75);
             return at + 5;
@@ -138,6 +142,15 @@ fn is_plate_series(series: &[u8]) -> bool {
         [letter, second] => is_series(*letter) && (is_series(*second) || second.is_ascii_digit()),
         _ => false,
     }
+}
+
+/// `BK351932`: a land certificate's two capitals and six to eight digits.
+fn is_certificate(token: &Token, text: &[u8]) -> bool {
+    let (series, number) = text.split_at_checked(2).unwrap_or_default();
+    token.shape & shape::LOWER == 0
+        && series.iter().all(u8::is_ascii_lowercase)
+        && (6..=8).contains(&number.len())
+        && number.iter().all(u8::is_ascii_digit)
 }
 
 /// One capital and seven or eight digits.

@@ -3,7 +3,7 @@
 use super::context::Said;
 use super::lexicon::{kind, word};
 use super::pass::Pass;
-use super::token::{Token, gap};
+use super::token::{Token, gap, shape};
 use crate::privacy::Class;
 
 /// Most words of a name.
@@ -38,8 +38,9 @@ impl Pass<'_> {
     /// A name that begins at a token with these flags; the token after it.
     pub(super) fn name(&mut self, at: usize, folded: u32) -> Option<usize> {
         let token = self.tokens.get(at);
-        let family = folded & word::FAMILY != 0;
         let capital = token.is_capital() && folded & word::SYLLABLE != 0;
+        let family = folded & word::FAMILY != 0
+            || capital && token.is_marked() && self.scanner.lexicon.exact(token) & word::FAMILY != 0;
         if !family && !capital || token.len > SYLLABLE_MAX || self.joiner(at).is_none() {
             return None;
         }
@@ -65,7 +66,11 @@ impl Pass<'_> {
         let (len, score) =
             (2..=run.len).map(|len| (len, self.name_score(&run, len))).max_by_key(|best| (best.1, best.0))?;
         let score = score + self.name_surroundings(&run, len, said);
-        self.found(Class::PersonName, at, at + len - 1, score).then_some(at + len)
+        let found = self.found(Class::PersonName, at, at + len - 1, score);
+        if found {
+            self.account_behind_name(at + len);
+        }
+        found.then_some(at + len)
     }
 
     /// What joins a word to the next one of its name, if anything does.
@@ -96,6 +101,9 @@ impl Pass<'_> {
                 Writing::Lower => !token.is_capital(),
             };
             if !fits || !self.may_be_in_name(token) || place > at && self.ends_name(place) {
+                // `NGUYỄN ĐỨC TRƯỜNG result=`: other letters end what stands in capitals as well as a sign.
+                let key = self.tokens.gap(place + 1).0 & gap::EQUALS != 0;
+                run.ends = writing == Writing::Upper && (token.shape & shape::LOWER != 0 || key);
                 break;
             }
             run.marked |= token.is_marked();
@@ -105,7 +113,7 @@ impl Pass<'_> {
         (run.len >= 2).then_some(run)
     }
 
-    fn may_be_in_name(&self, token: &Token) -> bool {
+    pub(super) fn may_be_in_name(&self, token: &Token) -> bool {
         token.is_word() && token.len <= SYLLABLE_MAX && self.scanner.lexicon.folded(token) & word::SYLLABLE != 0
     }
 
@@ -171,6 +179,10 @@ impl Pass<'_> {
         if last & word::STOP != 0 && run.writing != Writing::Title {
             given -= 20;
         }
+        // `Hung Tran`, as forms in English have it.
+        if family < 18 && last & word::FAMILY_COMMON != 0 {
+            given = given.max(20);
+        }
         let end = match (len == run.len, run.ends, run.writing) {
             (true, true, Writing::Title) => 6,
             (true, false, Writing::Title) => 5,
@@ -194,7 +206,7 @@ impl Pass<'_> {
             Said::Other | Said::Nothing => 0,
         };
         let token = self.tokens.get(at);
-        if self.place_next == at && said != Said::Direct {
+        if (self.place_next == at || self.place_crossed == at) && said != Said::Direct {
             worth -= 60;
         }
         if self.not_name == (at, len) && said != Said::Direct {
@@ -202,7 +214,9 @@ impl Pass<'_> {
         }
         let spaced = token.single(gap::SPACE);
         if let Some(before) = at.checked_sub(1).map(|before| self.tokens.get(before)).filter(|_| spaced) {
-            if before.shape & super::token::shape::DIGIT != 0 && before.len <= 5 {
+            // A house before a street; `row=12` is none.
+            let keyed = before.gap & gap::EQUALS != 0;
+            if before.shape & shape::DIGIT != 0 && before.len <= 5 && !keyed {
                 worth -= 30;
             } else if before.is_capital() && run.writing == Writing::Title && said != Said::Direct {
                 worth -= 12;

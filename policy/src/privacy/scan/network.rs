@@ -10,6 +10,8 @@ use crate::privacy::Class;
 const IPV6_BYTES_MAX: usize = 45;
 /// Bytes of a MAC address (EUI-48).
 const MAC_GROUPS: usize = 6;
+/// The same in groups of two bytes.
+const DOTTED_GROUPS: usize = 3;
 
 impl Pass<'_> {
     /// A number of at most four digits that begins an IPv4, IPv6 or MAC address; the token after it.
@@ -26,6 +28,9 @@ impl Pass<'_> {
     pub(super) fn hexadecimal(&mut self, at: usize, token: &Token) -> Option<usize> {
         let (after, len) = self.tokens.gap(at + 1);
         // Behind most words stands a space.
+        if len == 1 && after == gap::DOT && token.len == 4 {
+            return self.dotted_mac(at);
+        }
         if len == 0 || len > 2 || after & !(gap::COLON | gap::DASH) != 0 {
             return None;
         }
@@ -108,6 +113,18 @@ impl Pass<'_> {
         }
         self.found(Class::DeviceId, at, at + MAC_GROUPS - 1, 80);
         Some(at + MAC_GROUPS)
+    }
+
+    /// `001b.4464.d0e3`, as some switches write it: with a letter in it, or it is a number.
+    fn dotted_mac(&mut self, at: usize) -> Option<usize> {
+        let group = |place: usize| {
+            let token = self.tokens.get(place);
+            (place == at || token.single(gap::DOT)) && token.len == 4 && self.is_hex(token)
+        };
+        let whole = (at..at + DOTTED_GROUPS).all(group) && !self.glued_before(at) && !self.glued_after(at + 2);
+        let letters = (at..at + DOTTED_GROUPS).any(|place| !self.tokens.get(place).is_number());
+        let found = whole && letters && self.found(Class::DeviceId, at, at + DOTTED_GROUPS - 1, 80);
+        found.then_some(at + DOTTED_GROUPS)
     }
 
     /// `mac:aa:bb:…` is keyed, `12:aa:bb:…` is part of something longer.

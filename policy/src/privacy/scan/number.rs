@@ -94,7 +94,9 @@ impl Pass<'_> {
         }
         for place in at + 1..at + GROUPS_MAX {
             let next = self.tokens.get(place);
-            if !next.is_number() || next.len < 2 || !self.continues(&group, place) {
+            // The last group of an account may have one digit.
+            let least = if group.len >= 8 && group.count >= 2 { 1 } else { 2 };
+            if !next.is_number() || next.len < least || !self.continues(&group, place) {
                 break;
             }
             // Behind a bracket any separator may follow: `(+84) 292-3820-777`.
@@ -169,6 +171,7 @@ impl Pass<'_> {
         match (kind, abroad) {
             _ if !grouped => 0,
             (_, true) if plus => 65,
+            (PhoneKind::Mobile, true) if group.count == 1 => 52,
             (_, true) => 35,
             (PhoneKind::Mobile, false) => 60,
             (PhoneKind::Fixed, false) if group.count > 1 => 58,
@@ -183,6 +186,8 @@ impl Pass<'_> {
         match (class, before(1), before(2)) {
             (Class::Phone, Some(b'+'), Some(b'(')) | (Class::Phone, Some(b'('), Some(b'+')) => start - 2,
             (Class::Phone, Some(b'+' | b'('), _) => start - 1,
+            // A plus in a URL.
+            (Class::Phone, Some(b'B' | b'b'), Some(b'2')) if before(3) == Some(b'%') => start - 3,
             _ => start,
         }
     }
@@ -229,7 +234,7 @@ fn card_base(group: &Group) -> i32 {
 fn bank_base(group: &Group) -> i32 {
     match group.parts() {
         [8..=16] => 15,
-        [2..=6, .., 2..=6] if (8..=16).contains(&group.len) => 10,
+        [2..=6, .., 1..=9] if (8..=16).contains(&group.len) => 10,
         _ => 0,
     }
 }

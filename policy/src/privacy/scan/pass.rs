@@ -13,6 +13,11 @@ pub(super) const MARKED_LEAST: usize = 2;
 /// Three phrases, each with a window behind it: nothing further back speaks for a value.
 const CONTEXT_TOKENS_MAX: usize = 48;
 
+/// Words of a place's name at most.
+const PLACE_WORDS_MAX: usize = 5;
+/// So many capitals without diacritics are a term (`MABN`), whatever the text around them has.
+const ACRONYM_MIN: u16 = 4;
+
 /// One text on its way through the scanner.
 pub(super) struct Pass<'a> {
     pub(super) scanner: &'a Scanner,
@@ -25,6 +30,8 @@ pub(super) struct Pass<'a> {
     pub(super) marked: bool,
     /// The token after the last word of a place (`đường`, `trường`): what begins there is named like a person.
     pub(super) place_next: usize,
+    /// The token after the dash of a place that is named by two streets (`giao lộ Nguyễn Huệ - Lê Lợi`).
+    pub(super) place_crossed: usize,
     /// A phrase that looks like a name and is none: its first token, and how many it has.
     pub(super) not_name: (usize, usize),
     /// Before this token every context was met; counted only where words are not walked over.
@@ -52,6 +59,7 @@ impl<'a> Pass<'a> {
             verdict,
             marked,
             place_next: usize::MAX,
+            place_crossed: usize::MAX,
             not_name,
             met: 0,
             out,
@@ -136,8 +144,12 @@ impl<'a> Pass<'a> {
         if phrase.is(kind::NOT_NAME) {
             self.not_name = (at, count);
         }
-        if phrase.is(kind::PLACE | kind::STREET | kind::UNIT | kind::HAMLET) {
+        // `tổ 5` is a place, `To: Lê Văn An` names who gets a letter.
+        let keyed = self.tokens.gap(at + count).0 & (gap::COLON | gap::EQUALS) != 0;
+        let hamlet = phrase.is(kind::HAMLET) && !keyed;
+        if hamlet || phrase.is(kind::PLACE | kind::STREET | kind::UNIT) {
             self.place_next = at + count;
+            self.place_crossed = self.crossed(at + count).unwrap_or(self.place_crossed);
         }
         if phrase.context == 0 && !phrase.is(kind::COUNTER) {
             return next;
@@ -150,11 +162,22 @@ impl<'a> Pass<'a> {
         if count > 1 { at + count } else { next }
     }
 
+    /// Behind the words in capitals from `at` on and a dash: where the second name of a place begins.
+    fn crossed(&self, at: usize) -> Option<usize> {
+        let end = (at + 1..=at + PLACE_WORDS_MAX).find(|&place| {
+            let token = self.tokens.get(place);
+            !(token.single(gap::SPACE) && token.is_word() && token.is_capital())
+        })?;
+        let dashed = self.tokens.get(at).is_capital() && self.tokens.gap(end) == (gap::SPACE | gap::DASH, 3);
+        dashed.then_some(end)
+    }
+
     /// Whether a bare word in a text with diacritics is meant as the marked word of a rule: as a key (`sdt=`), yes.
     fn is_written_like(&self, at: usize) -> bool {
         let token = self.tokens.get(at);
         let (after, _) = self.tokens.gap(at + 1);
-        token.is_marked() || after & (gap::EQUALS | gap::COLON | gap::UNDER) != 0
+        let key = after & (gap::EQUALS | gap::COLON | gap::UNDER) != 0;
+        token.is_marked() || key || token.is_upper() && token.len >= ACRONYM_MIN
     }
 
     /// Adds a finding over whole tokens when its class is on and its score reaches the threshold.

@@ -13,11 +13,20 @@ const ACCOUNT_BYTES_MAX: usize = 64;
 /// Hashes of words that stand behind accounts.
 const ON: u64 = u64::from_le_bytes(*b"on\0\0\0\0\0\0");
 const TTY: u64 = u64::from_le_bytes(*b"tty\0\0\0\0\0");
+const UID: u64 = u64::from_le_bytes(*b"uid\0\0\0\0\0");
+const CMD: u64 = u64::from_le_bytes(*b"cmd\0\0\0\0\0");
+const HIER: u64 = u64::from_le_bytes(*b"hier\0\0\0\0");
+/// Least letters of an account in brackets behind a name.
+const BRACKETED_MIN: u16 = 4;
 
 impl Pass<'_> {
     /// What follows a phrase at once: the value of the classes that the phrase leads to.
     pub(super) fn led(&mut self, phrase: Phrase, from: usize) {
-        let at = self.skip_fillers(from);
+        let mut at = self.skip_fillers(from);
+        // `DATABASE USER:[9] 'LAN'`: how long it is.
+        if self.tokens.get(at).is_number() && self.tokens.get(at).gap & gap::BREAK != 0 {
+            at += 1;
+        }
         let token = self.tokens.get(at);
         let keyed = self.is_keyed(at) || self.is_keyed(from);
         // `14 thửa, 2 tờ`: what stands behind a comma is not what was announced.
@@ -41,15 +50,30 @@ impl Pass<'_> {
         let token = self.tokens.get(at);
         // `user_agent`, `user.target` are one word.
         let part = token.gap & !(gap::UNDER | gap::DOT | gap::DASH) == 0;
-        if token.len < 2 || part || !self.nearby.may(Class::UserName.bit(), at) {
+        let (after, len) = self.tokens.gap(at + 1);
+        let short = token.len < 2 && !(len == 1 && after & (gap::DOT | gap::UNDER) != 0);
+        if short || part || !self.nearby.may(Class::UserName.bit(), at) {
+            return;
+        }
+        // `User <lan> IP`; `><` begins another element.
+        if token.gap == gap::SPACE | gap::BREAK && token.gap_len == 2 && self.nearby.ends_at(at.wrapping_sub(1)) {
+            self.account(at, 62);
+            return;
+        }
+        if token.gap & gap::COLON != 0 && matches!(self.byte_before(token), Some(b'<')) {
             return;
         }
         if self.said(at, Class::UserName) != Said::Direct {
             return;
         }
-        if self.is_keyed(at) || self.looks_like_account(at) {
+        if self.is_keyed(at) || self.is_quoted(token) || self.looks_like_account(at) {
             self.account(at, 62);
         }
+    }
+
+    /// `-SamAccountName "lan"`.
+    fn is_quoted(&self, token: &Token) -> bool {
+        token.gap == gap::SPACE | gap::QUOTE && matches!(self.byte_before(token), Some(b'"' | b'\''))
     }
 
     /// What stands behind an account tells it: the terminal of `su: (to root) lan on pts/0` and of `sudo: lan : TTY=…`, the
@@ -61,12 +85,93 @@ impl Pass<'_> {
         let on = next.len == 2 && next.hash == ON && next.single(gap::SPACE);
         let tty = next.len == 3 && next.hash == TTY && next.gap & gap::COLON != 0;
         let dated = next.gap == gap::SPACE | gap::BREAK && next.gap_len == 2 && next.len == 2;
-        let home = self.tokens.get(at).single(gap::SLASH | gap::BACKSLASH);
-        if (on && self.is_on_terminal(at)) || tty || (dated && self.is_dated(at)) {
+        let uid = next.len == 3 && next.hash == UID && next.single(gap::PAREN);
+        let cron = next.len == 3 && next.hash == CMD && next.gap == gap::PAREN | gap::SPACE && next.gap_len == 2;
+        let proxied = next.len == 4 && next.hash == HIER && next.single(gap::SPACE);
+        let peer = next.single(gap::SLASH) && next.is_number();
+        let refused = next.gap == gap::SPACE | gap::COLON && next.gap_len == 3;
+        let own = self.tokens.get(at);
+        let home = own.single(gap::SLASH | gap::BACKSLASH);
+        let inner = own.gap & (gap::BACKSLASH | gap::PAREN) != 0 && own.gap_len <= 2;
+        let behind = (on && self.is_on_terminal(at)) || tty || uid || cron || proxied;
+        if behind || (dated && self.is_dated(at)) || (peer && self.is_at_peer(at)) || (refused && self.is_of_sudo(at)) {
             let first = self.joined_before(at);
             self.account(first, 62);
-        } else if home && self.is_in_home(at) {
+        } else if (home && self.is_in_home(at)) || (inner && (self.is_in_domain(at) || self.is_in_session(at))) {
             self.account_between(at, self.joined(at, gap::DOT | gap::UNDER | gap::DASH), 62);
+        }
+    }
+
+    /// `openvpn[8493]: lan/192.0.2.7:43653`.
+    fn is_at_peer(&self, at: usize) -> bool {
+        let first = self.tokens.get(self.joined_before(at));
+        let address =
+            (at + 2..at + 5).all(|place| self.tokens.get(place).is_number() && self.tokens.get(place).single(gap::DOT));
+        let port = self.tokens.get(at + 5);
+        let begins = first.gap & (gap::COLON | gap::SPACE) == gap::COLON | gap::SPACE;
+        begins && address && port.is_number() && port.single(gap::COLON)
+    }
+
+    /// `sudo[812]: lan : user NOT in sudoers`.
+    fn is_of_sudo(&self, at: usize) -> bool {
+        let mut before = self.joined_before(at);
+        for _ in 0..2 {
+            let Some(place) = before.checked_sub(1) else { return false };
+            before = place;
+            match self.tokens.get(place) {
+                token if token.is_number() => {}
+                token => return self.tokens.text(token) == b"sudo",
+            }
+        }
+        false
+    }
+
+    /// `QUAN3\lan.huynh`: a domain in capitals, no path, no registry, no escape (`\n`).
+    fn is_in_domain(&self, at: usize) -> bool {
+        const NO_DOMAINS: [&[u8]; 9] =
+            [b"hklm", b"hkcu", b"hkcr", b"hkcc", b"hku", b"authority", b"service", b"builtin", b"machine"];
+        let (own, Some(domain)) = (self.tokens.get(at), at.checked_sub(1).map(|before| self.tokens.get(before))) else {
+            return false;
+        };
+        let last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH);
+        let (after, _) = self.tokens.gap(last + 1);
+        let titled = own.is_capital() && own.shape & shape::LOWER != 0 && last == at;
+        let escape = own.gap_len == 1
+            && last == at
+            && !own.is_mixed()
+            && matches!(self.tokens.text(own).first(), Some(b'n' | b'r' | b't' | b'u' | b'x'));
+        own.gap == gap::BACKSLASH
+            && domain.shape & shape::LOWER == 0
+            && !domain.is_number()
+            && (2..=15).contains(&domain.len)
+            && domain.gap & (gap::BACKSLASH | gap::SLASH | gap::DOT | gap::UNDER) == 0
+            && after & gap::BACKSLASH == 0
+            && !escape
+            && !titled
+            && !is_file_kind(self.tokens.text(self.tokens.get(last)))
+            && !NO_DOMAINS.contains(&self.tokens.text(domain))
+    }
+
+    /// `imap(lan)<…>`: a mail server's session.
+    fn is_in_session(&self, at: usize) -> bool {
+        let Some(service) = at.checked_sub(1).map(|before| self.tokens.get(before)) else { return false };
+        self.tokens.get(at).single(gap::PAREN)
+            && matches!(self.tokens.text(service), b"imap" | b"pop3" | b"lmtp" | b"lda" | b"managesieve")
+    }
+
+    /// `Lê Gia An (lgan)`: the account behind a person's name.
+    pub(super) fn account_behind_name(&mut self, at: usize) {
+        let token = self.tokens.get(at);
+        if token.gap != gap::SPACE | gap::PAREN || token.gap_len != 2 || !self.switches.is_on(Class::UserName) {
+            return;
+        }
+        let last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH);
+        let (after, _) = self.tokens.gap(last + 1);
+        let word = self.scanner.lexicon.folded(token) & (word::SYLLABLE | word::PHRASE) != 0;
+        let shaped = last > at || token.is_mixed() || !word && token.len >= BRACKETED_MIN;
+        let lower = !token.is_number() && !token.is_capital() && !token.is_marked();
+        if after & gap::PAREN != 0 && shaped && lower {
+            self.account_between(at, last, 62);
         }
     }
 
@@ -151,6 +256,11 @@ impl Pass<'_> {
             last -= 1;
         }
         let (bits, len) = self.tokens.gap(last + 1);
+        // `logname= uid=0`, `"user":{"username":…`: what stands there is a key itself.
+        let key = bits & gap::EQUALS != 0 || bits & gap::COLON != 0 && bits & gap::QUOTE != 0 && bits & gap::COMMA == 0;
+        if key && bits & gap::EDGE == 0 {
+            return;
+        }
         let mailbox = len == 1 && bits == gap::AT;
         if mailbox {
             self.principal(at, last + 1, score);
@@ -166,7 +276,8 @@ impl Pass<'_> {
         let bytes = self.bytes.get(token.start as usize..end.end as usize).unwrap_or_default();
         let Ok(account) = std::str::from_utf8(bytes) else { return };
         let only_digits = (first..=last).all(|place| self.tokens.get(place).is_number());
-        if machine || only_digits || account.len() > ACCOUNT_BYTES_MAX || first == last && self.is_plain(token) {
+        let no_account = machine || only_digits || account.len() > ACCOUNT_BYTES_MAX || is_identifier(bytes);
+        if no_account || first == last && self.is_plain(token) {
             return;
         }
         if self.scanner.rules.is_person_account(account) {
@@ -188,7 +299,7 @@ impl Pass<'_> {
 
     /// A word of ordinary language, that no account is called.
     fn is_plain(&self, token: &Token) -> bool {
-        const WORDS: [&[u8]; 40] = [
+        const WORDS: [&[u8]; 56] = [
             b"is",
             b"not",
             b"from",
@@ -229,6 +340,22 @@ impl Pass<'_> {
             b"via",
             b"true",
             b"false",
+            b"security",
+            b"client",
+            b"credentials",
+            b"domain",
+            b"terminal",
+            b"host",
+            b"process",
+            b"target",
+            b"source",
+            b"type",
+            b"uid",
+            b"cn",
+            b"dn",
+            b"toi",
+            b"em",
+            b"da",
         ];
         let text = self.tokens.text(token);
         token.is_marked() || WORDS.contains(&text) || self.marked && self.scanner.lexicon.exact(token) & word::STOP != 0
@@ -286,4 +413,25 @@ impl Pass<'_> {
         let token = self.tokens.get(at);
         self.tokens.text(token).iter().filter(|letter| letter.is_ascii_digit()).count()
     }
+}
+
+/// Whether this is an identifier that a program made: a UUID, `0x3e7`, many hexadecimal digits.
+pub(super) fn is_identifier(text: &[u8]) -> bool {
+    const HEX_MIN: usize = 16;
+    let hex = |part: &[u8]| part.iter().all(u8::is_ascii_hexdigit);
+    let groups = [8, 4, 4, 4, 12];
+    let uuid = text.len() == 36
+        && text.split(|byte| *byte == b'-').map(<[u8]>::len).eq(groups)
+        && text.split(|byte| *byte == b'-').all(hex);
+    let number = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).is_some_and(hex);
+    uuid || number || text.len() >= HEX_MIN && hex(text) && text.iter().any(u8::is_ascii_digit)
+}
+
+/// What a file's name ends with.
+fn is_file_kind(word: &[u8]) -> bool {
+    const KINDS: [&[u8]; 20] = [
+        b"exe", b"dll", b"sys", b"bat", b"ps1", b"cmd", b"msi", b"txt", b"log", b"ini", b"pdf", b"doc", b"docx",
+        b"xls", b"xlsx", b"jpg", b"png", b"zip", b"dat", b"db",
+    ];
+    KINDS.contains(&word)
 }
