@@ -108,3 +108,8 @@ fn other_vendors_portals_are_read() {
 fn other_vendors_servers_are_read() {
     page_says("infrastructure.txt", include_str!("unseen/infrastructure.txt"));
 }
+
+#[test]
+fn systems_of_yet_others_are_read() {
+    page_says("systems.txt", include_str!("unseen/systems.txt"));
+}

@@ -196,6 +196,7 @@ impl Pass<'_> {
             return None;
         }
         let next = self.name_words(place, if free { NAME_WORDS_MAX } else { 4 });
+        let next = if free { self.with_number(place, next) } else { next };
         (next > place).then_some(Part::Words(next))
     }
 
@@ -218,7 +219,7 @@ impl Pass<'_> {
             // `xã Tân Phú Trung` is more than the city of `Tân Phú`; in capitals nobody knows where its name ends.
             let city = city.map_or(after, |(_, count)| after + count);
             let upper = city > after && self.tokens.get(after).is_upper();
-            let named = || if upper { city } else { self.name_words(after, 4).max(city) };
+            let named = || if upper { city } else { self.with_number(after, self.name_words(after, 4)).max(city) };
             let next = number.unwrap_or_else(named);
             return (next > after).then_some(Part::Unit(next));
         }
@@ -232,11 +233,7 @@ impl Pass<'_> {
                 self.name_words(next, NAME_WORDS_MAX)
             }
             Some(next) => next,
-            // `ấp Bến Đò 1`
-            None if phrase.is(kind::HAMLET) => match self.name_words(after, NAME_WORDS_MAX) {
-                next if next > after && self.is_small_number(next) => next + 1,
-                next => next,
-            },
+            None if phrase.is(kind::HAMLET) => self.with_number(after, self.name_words(after, NAME_WORDS_MAX)),
             None => self.name_words(after, NAME_WORDS_MAX),
         };
         if next == after {
@@ -245,12 +242,13 @@ impl Pass<'_> {
         Some(if phrase.is(kind::HAMLET) { Part::Hamlet(next, true) } else { Part::Street(next) })
     }
 
-    /// `1` behind a name, where a comma or the end follows.
-    fn is_small_number(&self, at: usize) -> bool {
-        let token = self.tokens.get(at);
-        let (after, _) = self.tokens.gap(at + 1);
+    /// The end of a name with its number, where a comma or the end follows: `ấp Bến Đò 1`, `Hoàng Diệu 2`.
+    fn with_number(&self, from: usize, end: usize) -> usize {
+        let number = self.tokens.get(end);
+        let (after, _) = self.tokens.gap(end + 1);
         let ends = after & (gap::COMMA | gap::EDGE | gap::QUOTE | gap::BREAK) != 0;
-        token.is_number() && token.len <= 2 && token.single(gap::SPACE) && ends
+        let numbered = end > from && number.is_number() && number.len <= 2 && number.single(gap::SPACE) && ends;
+        end + usize::from(numbered)
     }
 
     /// `3`, `12A`, `số 5`, `45/12`; the token after it.

@@ -1,10 +1,10 @@
-//! Characters written as escapes: `\u1ec5` of JSON, `%E1%BB%85` of URLs.
+//! Characters written as escapes: `\u1ec5` of JSON, `%E1%BB%85` of URLs, `&#7877;` and `&quot;` of XML.
 
 use std::borrow::Cow;
 
 /// A text with its escapes read; what is none stays.
 pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['\\', '%']) {
+    if !text.contains(['\\', '%', '&']) {
         return Cow::Borrowed(text);
     }
     let mut plain = String::with_capacity(text.len());
@@ -33,8 +33,36 @@ pub(super) fn read(bytes: &[u8], at: usize) -> Option<(char, usize)> {
         (b'\\', b'"') => Some(('"', 2)),
         (b'\\', b'/') => Some(('/', 2)),
         (b'%', _) => percent(bytes, at),
+        (b'&', _) => reference(bytes, at),
         _ => None,
     }
+}
+
+/// Longest reference of XML that is read, `&` and `;` with it.
+const REFERENCE_BYTES_MAX: usize = 10;
+
+/// A character or entity reference of XML (XML 1.0, section 4.1); of the entities those that XML itself has.
+fn reference(bytes: &[u8], at: usize) -> Option<(char, usize)> {
+    let rest = bytes.get(at + 1..)?;
+    let len = rest.iter().take(REFERENCE_BYTES_MAX).position(|byte| *byte == b';')?;
+    let found = match rest.get(..len)? {
+        b"quot" => '"',
+        b"apos" => '\'',
+        b"lt" => '<',
+        b"gt" => '>',
+        b"amp" => '&',
+        [b'#', b'x' | b'X', digits @ ..] => char::from_u32(number(digits, 16)?)?,
+        [b'#', digits @ ..] => char::from_u32(number(digits, 10)?)?,
+        _ => return None,
+    };
+    Some((found, len + 2))
+}
+
+fn number(digits: &[u8], radix: u32) -> Option<u32> {
+    let value = digits
+        .iter()
+        .try_fold(0_u32, |value, &digit| value.checked_mul(radix)?.checked_add(char::from(digit).to_digit(radix)?));
+    value.filter(|value| *value > 0)
 }
 
 fn percent(bytes: &[u8], at: usize) -> Option<(char, usize)> {
@@ -70,6 +98,7 @@ mod tests {
     fn texts_are_read_whole() {
         assert_eq!(unescape(r"Nguy\u1ec5n%20An 100% \"), "Nguyễn An 100% \\");
         assert_eq!(unescape("Nguyễn"), "Nguyễn");
+        assert_eq!(unescape("Nguy&#7877;n &amp; An & &x;"), "Nguyễn & An & &x;");
     }
 
     #[test]
@@ -85,8 +114,17 @@ mod tests {
             ("%E1%BB", None),
             ("%FF", None),
             ("100% of", None),
+            ("&#7877;n", Some(('ễ', 7))),
+            ("&#x1EC5;n", Some(('ễ', 8))),
+            ("&quot;", Some(('"', 6))),
+            ("&nbsp;", None),
+            ("&#;", None),
+            ("&#0;", None),
+            ("&#55296;", None),
+            ("&#99999999999;", None),
+            ("a=1&b=2;", None),
         ] {
-            let at = text.find(['\\', '%']).unwrap();
+            let at = text.find(['\\', '%', '&']).unwrap();
             assert_eq!(read(text.as_bytes(), at), expected, "{text}");
         }
     }

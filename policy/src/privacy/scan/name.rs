@@ -41,7 +41,10 @@ impl Pass<'_> {
         let capital = token.is_capital() && folded & word::SYLLABLE != 0;
         let family = folded & word::FAMILY != 0
             || capital && token.is_marked() && self.scanner.lexicon.exact(token) & word::FAMILY != 0;
-        if !family && !capital || token.len > SYLLABLE_MAX || self.joiner(at).is_none() {
+        let joiner = self.joiner(at)?;
+        // `BIEN_DONG_DAT_DAI` is one word of a program.
+        let inner = joiner == gap::UNDER && token.single(gap::UNDER);
+        if !family && !capital || token.len > SYLLABLE_MAX || inner {
             return None;
         }
         // Only after a word like `họ tên` may a name begin with an unknown family or small letters.
@@ -176,7 +179,8 @@ impl Pass<'_> {
             _ if run.marked => 4,
             _ => 1,
         };
-        if last & word::STOP != 0 && run.writing != Writing::Title {
+        let whole = run.ends && len == run.len && last & word::GIVEN != 0;
+        if last & word::STOP != 0 && run.writing != Writing::Title && !whole {
             given -= 20;
         }
         // `Hung Tran`, as forms in English have it.

@@ -121,6 +121,7 @@ impl<'a> Pass<'a> {
         if token.len <= 4 {
             self.hexadecimal(at, token);
             self.land_certificate(at, token);
+            self.spaced_card(at, token);
         }
         if next == at + 1 && self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
@@ -168,8 +169,9 @@ impl<'a> Pass<'a> {
             let token = self.tokens.get(place);
             !(token.single(gap::SPACE) && token.is_word() && token.is_capital())
         })?;
-        let dashed = self.tokens.get(at).is_capital() && self.tokens.gap(end) == (gap::SPACE | gap::DASH, 3);
-        dashed.then_some(end)
+        let (bits, len) = self.tokens.gap(end);
+        let dashed = len == 3 && matches!(bits & !gap::SPACE, gap::DASH | gap::OTHER);
+        (dashed && self.tokens.get(at).is_capital()).then_some(end)
     }
 
     /// Whether a bare word in a text with diacritics is meant as the marked word of a rule: as a key (`sdt=`), yes.

@@ -42,7 +42,7 @@ const KINDS: [u8; 256] = {
 /// too far than not far enough.
 pub(super) fn reach(text: &[u8]) -> usize {
     // Anything may stand in an escape.
-    if memchr::memchr2(b'\\', b'%', text).is_some() {
+    if memchr::memchr3(b'\\', b'%', b'&', text).is_some() {
         return text.len();
     }
     let behind_at = memchr::memrchr(b'@', text).map_or(0, |at| at + 1);
@@ -82,7 +82,7 @@ mod tests {
         let (mut digits, mut reach) = (0, 0);
         for (at, byte) in text.iter().enumerate() {
             match byte {
-                b'\\' | b'%' => return text.len(),
+                b'\\' | b'%' | b'&' => return text.len(),
                 b'@' => (digits, reach) = (0, at + 1),
                 b'0'..=b'9' | 128..=255 => {
                     digits += 1;

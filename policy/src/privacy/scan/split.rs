@@ -48,7 +48,7 @@ fn sign(byte: u8) -> u16 {
 /// Whether a byte may stand for another character: it begins one beyond ASCII or an escape.
 #[inline]
 fn is_more(byte: u8) -> bool {
-    byte >= 128 || byte == b'\\' || byte == b'%'
+    byte >= 128 || byte == b'\\' || byte == b'%' || byte == b'&'
 }
 
 /// What stands beyond the last token: nothing, set off by the end of the text.

@@ -15,9 +15,12 @@ const ON: u64 = u64::from_le_bytes(*b"on\0\0\0\0\0\0");
 const TTY: u64 = u64::from_le_bytes(*b"tty\0\0\0\0\0");
 const UID: u64 = u64::from_le_bytes(*b"uid\0\0\0\0\0");
 const CMD: u64 = u64::from_le_bytes(*b"cmd\0\0\0\0\0");
+const OK: u64 = u64::from_le_bytes(*b"ok\0\0\0\0\0\0");
 const HIER: u64 = u64::from_le_bytes(*b"hier\0\0\0\0");
 /// Least letters of an account in brackets behind a name.
 const BRACKETED_MIN: u16 = 4;
+/// Least letters behind `\` that are an account's, where the first could be an escape's.
+const ESCAPED_MIN: u16 = 5;
 
 impl Pass<'_> {
     /// What follows a phrase at once: the value of the classes that the phrase leads to.
@@ -88,12 +91,14 @@ impl Pass<'_> {
         let uid = next.len == 3 && next.hash == UID && next.single(gap::PAREN);
         let cron = next.len == 3 && next.hash == CMD && next.gap == gap::PAREN | gap::SPACE && next.gap_len == 2;
         let proxied = next.len == 4 && next.hash == HIER && next.single(gap::SPACE);
+        // `[lan] OK LOGIN`
+        let granted = next.len == 2 && next.hash == OK && next.gap == gap::BREAK | gap::SPACE && next.gap_len == 2;
         let peer = next.single(gap::SLASH) && next.is_number();
         let refused = next.gap == gap::SPACE | gap::COLON && next.gap_len == 3;
         let own = self.tokens.get(at);
         let home = own.single(gap::SLASH | gap::BACKSLASH);
         let inner = own.gap & (gap::BACKSLASH | gap::PAREN) != 0 && own.gap_len <= 2;
-        let behind = (on && self.is_on_terminal(at)) || tty || uid || cron || proxied;
+        let behind = (on && self.is_on_terminal(at)) || tty || uid || cron || proxied || granted;
         if behind || (dated && self.is_dated(at)) || (peer && self.is_at_peer(at)) || (refused && self.is_of_sudo(at)) {
             let first = self.joined_before(at);
             self.account(first, 62);
@@ -136,7 +141,9 @@ impl Pass<'_> {
         let last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH);
         let (after, _) = self.tokens.gap(last + 1);
         let titled = own.is_capital() && own.shape & shape::LOWER != 0 && last == at;
-        let escape = own.gap_len == 1
+        let word = self.scanner.lexicon.folded(own) & (word::SYLLABLE | word::PHRASE) != 0 || own.len < ESCAPED_MIN;
+        let escape = word
+            && own.gap_len == 1
             && last == at
             && !own.is_mixed()
             && matches!(self.tokens.text(own).first(), Some(b'n' | b'r' | b't' | b'u' | b'x'));
@@ -210,6 +217,22 @@ impl Pass<'_> {
             && matches!(self.said(at, Class::LandRecord), Said::Direct | Said::Window)
         {
             self.found(Class::LandRecord, at, at + 1, 70);
+        }
+    }
+
+    /// A health insurance card whose letters stand apart: `DN 4 79 8016075188`.
+    pub(super) fn spaced_card(&mut self, at: usize, token: &Token) {
+        let lengths = [2, 1, 2, 10];
+        let parts = (at..).zip(lengths).all(|(place, length)| {
+            let part = self.tokens.get(place);
+            part.len == length && (place == at || part.is_number() && part.single(gap::SPACE))
+        });
+        if token.len == 2 && token.is_upper() && parts && self.switches.is_on(Class::HealthInsurance) {
+            let digits: Vec<u8> =
+                (at..at + lengths.len()).flat_map(|place| self.tokens.text(self.tokens.get(place))).copied().collect();
+            if crate::privacy::validate::health_insurance(&digits) {
+                self.found(Class::HealthInsurance, at, at + lengths.len() - 1, 75);
+            }
         }
     }
 
@@ -388,6 +411,10 @@ impl Pass<'_> {
     fn record(&mut self, at: usize, class: Class) {
         let mut first = at;
         let mut last = self.joined(at, gap::DOT | gap::UNDER | gap::DASH | gap::SLASH);
+        // `to ban do 101.pdf`
+        if last > at && is_file_kind(self.tokens.text(self.tokens.get(last))) {
+            last -= 1;
+        }
         let token = self.tokens.get(first);
         // `BX 123456`: letters of a series before the number.
         if first == last && token.is_word() && token.len <= 3 && token.is_upper() {
