@@ -43,6 +43,8 @@ const PART_BYTES: usize = 64 * 1024;
 const OVERLAP_BYTES: usize = 512;
 /// Longer texts than 4 GiB have no offsets here; none is that long.
 const TEXT_BYTES_MAX: usize = u32::MAX as usize;
+/// So many bytes behind the last number are read at first, to tell whether words have diacritics.
+const REST_BYTES: usize = 64;
 /// Tokens for which memory is kept.
 const TOKENS_KEPT: usize = 32 * 1024;
 
@@ -152,13 +154,18 @@ impl Scanner {
         Complete::Yes
     }
 
-    /// Splits as much of a text as numbers and e-mail addresses stand in; all of it when the rest decides whether this is a
+    /// Splits as much of a text as numbers and e-mail addresses stand in, and as much of the rest as decides whether this is a
     /// text with diacritics.
     fn split_reach(&self, part: &str, start: u32, tokens: &mut Tokens) {
-        let (read, rest) = part.split_at_checked(reach::reach(part.as_bytes())).unwrap_or((part, ""));
+        let (mut read, mut rest) = part.split_at_checked(reach::reach(part.as_bytes())).unwrap_or((part, ""));
         tokens.split(&self.folds, read, start);
-        if !read.is_empty() && tokens.marked < MARKED_LEAST && !rest.is_ascii() {
-            tokens.split(&self.folds, part, start);
+        let mut more = REST_BYTES;
+        while !read.is_empty() && tokens.marked < MARKED_LEAST && !rest.is_ascii() {
+            let behind = rest.as_bytes().get(more..).and_then(|behind| memchr::memchr(b' ', behind));
+            let end = behind.map_or(part.len(), |space| read.len() + more + space);
+            (read, rest) = part.split_at_checked(end).unwrap_or((part, ""));
+            tokens.split(&self.folds, read, start);
+            more *= 2;
         }
     }
 

@@ -20,8 +20,11 @@ const DIGITS_LEAST: u32 = 8;
 
 /// Of [`KINDS`]: a digit, or a part of a character that may be one or may stand between two.
 const DIGIT: u8 = 1;
-/// Of [`KINDS`]: ends a group; without it, a byte may stand between the groups of a number.
+/// Of [`KINDS`]: ends a group; without it, a byte may stand between the groups of a number. The first bytes of U+00C0 to U+027F
+/// and of U+1000 to U+1FFF do: those are letters and signs of their own, Vietnamese ones above all, but for [`SPACE_MARK`].
 const ENDS: u8 = 2;
+/// The only white space among them.
+const SPACE_MARK: &str = "\u{1680}";
 
 #[expect(clippy::indexing_slicing, reason = "a constant, checked when the program is built")]
 const KINDS: [u8; 256] = {
@@ -29,6 +32,7 @@ const KINDS: [u8; 256] = {
     let mut at = 0;
     while at < 256 {
         kinds[at] = match at as u8 {
+            0xC3..=0xC9 | 0xE1 => ENDS,
             b'0'..=b'9' | 128..=255 => DIGIT,
             b' ' | b'.' | b'-' | b'(' | b')' => 0,
             _ => ENDS,
@@ -42,7 +46,8 @@ const KINDS: [u8; 256] = {
 /// too far than not far enough.
 pub(super) fn reach(text: &[u8]) -> usize {
     // Anything may stand in an escape.
-    if memchr::memchr3(b'\\', b'%', b'&', text).is_some() {
+    let escape = memchr::memchr3(b'\\', b'%', b'&', text).is_some();
+    if escape || memchr::memmem::find(text, SPACE_MARK.as_bytes()).is_some() {
         return text.len();
     }
     let behind_at = memchr::memrchr(b'@', text).map_or(0, |at| at + 1);
@@ -84,6 +89,7 @@ mod tests {
             match byte {
                 b'\\' | b'%' | b'&' => return text.len(),
                 b'@' => (digits, reach) = (0, at + 1),
+                0xC3..=0xC9 | 0xE1 => digits = 0,
                 b'0'..=b'9' | 128..=255 => {
                     digits += 1;
                     if digits >= DIGITS_LEAST {
@@ -112,6 +118,8 @@ mod tests {
             ("1234567 a 1", 0),
             ("n %31 b", 7),
             ("０１２ a", 9),
+            ("đội trưởng 12345 ở đó", 0),
+            ("1234\u{1680}5678 a", 13),
         ] {
             assert_eq!(reach(text.as_bytes()), expected, "{text}");
         }
