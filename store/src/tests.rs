@@ -214,6 +214,23 @@ async fn a_full_disk_is_not_writable() {
     store.writable().await.unwrap();
 }
 
+/// What a statement changes may be of the vault: none of it lies in a temporary file, even for a moment.
+#[tokio::test]
+async fn a_statement_of_many_rows_opens_no_file() {
+    let store = testing::sqlite().await.unwrap();
+    let rows = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) \
+                INSERT INTO meta (name, value) SELECT hex(randomblob(8)), hex(randomblob(100)) FROM n";
+    for _ in 0..2 {
+        let mut tx = store.begin().await.unwrap();
+        sqlx::query(rows).execute(&mut *tx).await.unwrap();
+        for file in std::fs::read_dir("/proc/self/fd").unwrap() {
+            let Ok(opened) = std::fs::read_link(file.unwrap().path()) else { continue };
+            assert!(!opened.to_string_lossy().contains("etilqs"), "{opened:?}");
+        }
+        tx.commit().await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn a_copy_is_what_was_committed() {
     let store = testing::sqlite().await.unwrap();

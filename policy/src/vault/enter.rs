@@ -10,8 +10,8 @@ use super::rows::{self, Known, Row};
 use super::{Fingerprint, Kind, Mark, Token, Vault, Writing, bound_to};
 use crate::VaultError;
 
-/// Values that one transaction brings at most.
-const BATCH_VALUES_MAX: usize = 2_000;
+/// Values that one transaction brings at most: the more, the fewer pages are written for each.
+const BATCH_VALUES_MAX: usize = 8_000;
 /// How many of them are on their way at the same time.
 const PARTS_AT_ONCE: usize = 2;
 /// How often somebody else may be first with the same values.
