@@ -7,12 +7,14 @@ mod circumstances;
 mod decider;
 mod denied;
 mod engine;
+mod explain;
 mod granted;
 mod line;
 mod link;
 mod policy;
 mod purpose;
 mod question;
+mod seen;
 mod source;
 mod strength;
 mod table;
@@ -30,15 +32,15 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use event::{
-    AgencyId, Clock, Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Scope, Subject, Timestamp, UserName,
+    AgencyId, Clock, Grant, Masks, NoMasks, Object, Operation, Permit, Reach, Role, Subject, Timestamp, UserName,
 };
-use serde::Serialize;
 use tracing::{debug, info, warn};
 
 pub use circumstances::{AccessGrant, Circumstances};
 pub use decider::{CasbinDecider, Decider};
 pub use denied::{Denied, Reason};
 pub use engine::Engine;
+pub use explain::Explanation;
 pub use granted::{Held, Holdings};
 pub use line::{Line, LineKind, Permission, parse as parse_lines};
 pub use purpose::{Basis, Purpose, Title};
@@ -52,10 +54,10 @@ pub use words::{AGENCY_PREFIX, OPERATOR, Vocabulary};
 
 use crate::PolicyError;
 use crate::holiday::Calendar;
-use crate::mask::{Chosen, GrantMasks, MaskTable, Masking, RoleMasks};
+use crate::mask::{GrantMasks, Masking};
 use crate::privacy::FieldTable;
-use crate::pseudonym::Retokenised;
 use policy::{Allowed, Asked, Asker, Policy, deny};
+use seen::Recipient;
 
 /// How long a permit is good for: long enough for one slow question, too short to be kept.
 pub const PERMIT_LIFE: Duration = Duration::from_secs(60);
@@ -86,31 +88,6 @@ pub struct Guard {
     calendar: Calendar,
     /// What masks need beside the policy; without it, what needs a key or the scanner is not shown.
     masking: Option<Arc<Masking>>,
-}
-
-/// Why the guard says what it says: the answer to "may this subject do that, and why".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Explanation {
-    /// Whether it is allowed.
-    pub allowed: bool,
-    /// Over which part; `None` when it is denied.
-    pub scope: Option<Scope>,
-    /// The profile of `masks.yml` that the answer is seen through.
-    pub masks: String,
-    /// Why it is denied.
-    pub reason: Option<Reason>,
-    /// What is missing, for people; `None` when it is allowed.
-    pub missing: Option<&'static str>,
-    /// The policy lines that said so, or that would with the condition that is missing.
-    pub because: Vec<String>,
-    /// Classes of fields that lines hide beside the masks.
-    pub hidden_classes: Vec<&'static str>,
-    /// The legal basis that was counted; empty without one.
-    pub basis: String,
-    /// The grant that made it so.
-    pub grant: Option<String>,
-    /// Which policy that was.
-    pub policy_version: String,
 }
 
 impl Guard {
@@ -384,132 +361,6 @@ impl Guard {
         Ok(Subject { name, role: Role::Admin, agency: None })
     }
 
-    /// Why something is allowed or denied. Issues nothing.
-    pub fn explain(&self, subject: &Subject, operation: Operation, object: Object, purpose: &str) -> Explanation {
-        self.explain_in(subject, operation, object, purpose, &Circumstances::default())
-    }
-
-    /// Why, for who says more about the circumstances. Issues nothing.
-    pub fn explain_in(
-        &self,
-        subject: &Subject,
-        operation: Operation,
-        object: Object,
-        purpose: &str,
-        circumstances: &Circumstances,
-    ) -> Explanation {
-        let policy_version = self.version().unwrap_or_default();
-        match self.decide(subject, operation, object, purpose, circumstances) {
-            Ok(Decision { allowed, .. }) => Explanation {
-                allowed: true,
-                scope: Some(allowed.scope),
-                masks: allowed.masks.table.name().to_owned(),
-                reason: None,
-                missing: None,
-                because: allowed.because,
-                hidden_classes: allowed.hidden.into_iter().map(|class| class.as_str()).collect(),
-                basis: allowed.basis,
-                grant: circumstances.grant.as_ref().filter(|_| allowed.by_grant).map(|grant| grant.id.clone()),
-                policy_version,
-            },
-            Err(Denied { reason, because }) => Explanation {
-                allowed: false,
-                scope: None,
-                masks: MaskTable::hidden().name().to_owned(),
-                reason: Some(reason),
-                missing: Some(reason.sentence()),
-                because,
-                hidden_classes: Vec::new(),
-                basis: circumstances.basis.clone(),
-                grant: None,
-                policy_version,
-            },
-        }
-    }
-
-    /// What the subject may do, stating a purpose where one is needed: what a page shows or leaves out.
-    pub fn can(&self, subject: &Subject) -> BTreeMap<Object, Vec<Operation>> {
-        let mut can: BTreeMap<Object, Vec<Operation>> = BTreeMap::new();
-        let purposes = self.every_purpose();
-        for object in Object::ALL {
-            for operation in Operation::ALL {
-                let may =
-                    |purpose: &str| self.decide(subject, operation, object, purpose, &Circumstances::default()).is_ok();
-                if may("") || purposes.iter().any(|purpose| may(&purpose.id)) {
-                    can.entry(object).or_default().push(operation);
-                }
-            }
-        }
-        can
-    }
-
-    /// The purposes that the subject may state to do this, in the order of `purposes.yml`.
-    pub fn purposes(&self, subject: &Subject, operation: Operation, object: Object) -> Vec<Purpose> {
-        let mut purposes = self.every_purpose();
-        let plain = Circumstances::default();
-        purposes.retain(|purpose| self.decide(subject, operation, object, &purpose.id, &plain).is_ok());
-        purposes
-    }
-
-    /// The tokens of whom an export is for; `None` where masks have no key.
-    pub fn retokenised(&self, recipient: &str) -> Option<Retokenised> {
-        self.masking.as_ref().map(|masking| Retokenised::new(masking.of(&format!("export:{recipient}"))))
-    }
-
-    /// The masks that the subject sees events and alerts through.
-    pub fn masks(&self, subject: &Subject) -> Arc<MaskTable> {
-        match (self.policy_in_force(), Asker::of(subject)) {
-            (Ok(policy), Ok(asker)) => policy.masks_of(&asker),
-            _ => Arc::new(MaskTable::hidden()),
-        }
-    }
-
-    /// The masks that records of a dataset of another system are seen through by `subject` for `purpose`. Keyed hashes
-    /// are those of `asker` for that subject: what one system is told fits to nothing that another, or a search, shows.
-    /// `None` when no choice of `masks.yml` names the dataset, or there is no policy in force.
-    pub fn record_masks(&self, subject: &Subject, dataset: &str, purpose: &str, asker: &UserName) -> Option<RoleMasks> {
-        let policy = self.policy_in_force().ok()?;
-        let role = Asker::of(subject).ok()?.role?;
-        if !policy.masks.names_records(dataset) {
-            return None;
-        }
-        let chosen = policy.masks.chosen(role, &format!("records:{dataset}"), purpose);
-        Some(self.seen_by(chosen, &Recipient::Behind { asker, subject }))
-    }
-
-    /// The masks that `subject` sees an object of the policy through for `purpose`; with keys as in
-    /// [`Guard::record_masks`] where another system, `asker`, stands before him.
-    pub fn object_masks(
-        &self,
-        subject: &Subject,
-        object: Object,
-        purpose: &str,
-        asker: Option<&UserName>,
-    ) -> RoleMasks {
-        let decision = self.decide(subject, Operation::Read, object, purpose, &Circumstances::default());
-        let (chosen, fields, hidden) = match decision {
-            Ok(Decision { allowed, fields, .. }) => (allowed.masks, fields, allowed.hidden),
-            Err(_) => (Chosen::nothing(), None, BTreeSet::new()),
-        };
-        let recipient = match asker {
-            Some(asker) => Recipient::Behind { asker, subject },
-            None => Recipient::Subject(subject),
-        };
-        self.seen_by(chosen, &recipient).hiding(fields, hidden)
-    }
-
-    fn seen_by(&self, chosen: Chosen, recipient: &Recipient<'_>) -> RoleMasks {
-        let with = self.masking.as_ref().map(|masking| {
-            let key = match recipient {
-                Recipient::Subject(subject) => masking.of_subject(subject),
-                Recipient::Behind { asker, subject } => masking.of_subject(subject).behind(asker.as_str()),
-            };
-            (Arc::clone(masking), key)
-        });
-        let counts = chosen.counts(with.as_ref().map(|(_, key)| key));
-        RoleMasks::new(chosen.table, with, counts)
-    }
-
     /// The policy as the page `POLICY.md`: what every role may do, and its masks.
     ///
     /// # Errors
@@ -681,12 +532,4 @@ fn both(one: Reach<AgencyId>, other: &Reach<AgencyId>) -> Reach<AgencyId> {
         (one, Reach::All) => one,
         (Reach::Only(one), Reach::Only(other)) => Reach::Only(one.intersection(other).cloned().collect()),
     }
-}
-
-/// Whose key masks use.
-enum Recipient<'a> {
-    /// Who looks.
-    Subject(&'a Subject),
-    /// Who looks through another system.
-    Behind { asker: &'a UserName, subject: &'a Subject },
 }

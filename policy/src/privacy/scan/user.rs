@@ -83,6 +83,15 @@ impl Pass<'_> {
     /// date of a web server's `- lan [02/Mar/2026`; or before it: `PWD=/home/lan`.
     #[inline]
     pub(super) fn user_by_neighbours(&mut self, at: usize) {
+        // Most words stand between spaces, and what follows them tells nothing.
+        let (own, next) = (self.tokens.get(at), self.tokens.get(at + 1));
+        let plain = next.single(gap::SPACE) && next.hash != ON && next.hash != HIER;
+        if !plain || own.gap & (gap::SLASH | gap::BACKSLASH | gap::PAREN) != 0 {
+            self.user_among(at);
+        }
+    }
+
+    fn user_among(&mut self, at: usize) {
         let next = self.tokens.get(at + 1);
         // Letters of a short word are its hash, so that no text is read here.
         let on = next.len == 2 && next.hash == ON && next.single(gap::SPACE);
