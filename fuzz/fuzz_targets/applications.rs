@@ -13,6 +13,7 @@ fuzz_target!(|text: &str| {
         action: action.unwrap_or_default(),
         kind: kind.unwrap_or_default(),
         owner: words.next(),
+        words: words.map(|word| (word.clone(), [word].into())).collect(),
     };
     let _ = read.decide(&asked);
 });
