@@ -279,7 +279,7 @@ fn others_are_told_decisions_with_their_obligations() {
 
     // What is no evaluation is 400 with a message; the request's id comes back.
     let request = api.request(Method::POST, "/access/v1/evaluation").header("x-request-id", "abc-1");
-    let response = request.body("{\"subject\":{}}").send().unwrap();
+    let response = request.json(&json!({ "subject": {} })).send().unwrap();
     assert_eq!((response.status().as_u16(), &response.headers()["x-request-id"]), (400, &"abc-1".parse().unwrap()));
     let answer: Value = serde_json::from_str(&response.text().unwrap()).unwrap();
     assert_eq!(answer["message"], "`action` is missing", "{answer}");

@@ -65,7 +65,7 @@ pub(super) fn read(headers: &HeaderMap, body: &[u8]) -> Result<Map<String, Value
 }
 
 /// One of several evaluations with what the request says for all of them. What the evaluation has itself stands instead of it;
-/// only a `type`, `id` or `name` that it leaves out is taken from there.
+/// only a `type` or `id` that it leaves out is taken from there.
 pub(super) fn with_defaults(request: &Map<String, Value>, item: &Value) -> Result<Map<String, Value>, Malformed> {
     let Value::Object(item) = item else { return Err(Malformed("an evaluation is no object".to_owned())) };
     let mut whole = Map::new();
@@ -73,7 +73,7 @@ pub(super) fn with_defaults(request: &Map<String, Value>, item: &Value) -> Resul
         let default = request.get(key);
         let Some(mut value) = item.get(key).or(default).cloned() else { continue };
         if let (Value::Object(own), Some(Value::Object(default)), false) = (&mut value, default, key == "context") {
-            for required in ["type", "id", "name"] {
+            for required in ["type", "id"] {
                 if let (false, Some(word)) = (own.contains_key(required), default.get(required)) {
                     own.insert(required.to_owned(), word.clone());
                 }

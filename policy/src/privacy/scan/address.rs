@@ -119,12 +119,15 @@ impl Pass<'_> {
                 break;
             }
         }
+        // A quick look at what follows: dates, sizes and counts end here.
+        if !self.tokens.get(place).is_word() {
+            return None;
+        }
         // `12 Bis`, and `33 hẻm 204`: the house in an alley that has a number.
         if self.tokens.text(self.tokens.get(place)) == b"bis" && self.spaced(place) {
             place += 1;
         }
         place = self.alley(place).unwrap_or(place);
-        // A quick look at what follows: dates, sizes and counts end here.
         let next = self.tokens.get(place);
         let may = next.is_capital() || self.scanner.lexicon.folded(next) & word::PHRASE != 0;
         if !next.is_word() || !may || self.is_date(number) {
@@ -143,7 +146,7 @@ impl Pass<'_> {
     /// `hẻm 204`, `ngõ 12/4` behind the number of a house; the token after it.
     fn alley(&self, at: usize) -> Option<usize> {
         let first = self.tokens.get(at);
-        if !first.is_word() || !self.spaced(at) {
+        if self.scanner.lexicon.folded(first) & word::PHRASE == 0 || !self.spaced(at) {
             return None;
         }
         let (phrase, count) = self.scanner.lexicon.phrase(self.tokens, at)?;

@@ -14,10 +14,12 @@ mod hash;
 mod lexicon;
 mod mixed;
 mod name;
+mod neighbours;
 mod network;
 mod number;
 mod pass;
 mod reach;
+mod record;
 mod resolve;
 mod split;
 #[cfg(test)]

@@ -120,8 +120,10 @@ impl<'a> Pass<'a> {
         }
         if token.len <= 4 {
             self.hexadecimal(at, token);
-            self.land_certificate(at, token);
-            self.spaced_card(at, token);
+            if token.len == 2 && token.is_upper() {
+                self.land_certificate(at);
+                self.spaced_card(at);
+            }
         }
         if next == at + 1 && self.switches.is_on(Class::UserName) {
             self.user_after_context(at);
