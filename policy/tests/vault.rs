@@ -66,6 +66,7 @@ async fn a_value_has_one_token_and_every_writing_is_kept() {
         }
         assert_eq!(again.find(&[PHONE], "84912345678").await.unwrap(), [first[0].token]);
         assert_eq!(again.find(&[NAME], "0912345678").await.unwrap(), []);
+        vault.settle().await.unwrap();
         assert_eq!(count(&place.main, "vault_value").await, 4);
         assert_eq!(count(&place.keys, "data_key").await, 2, "one key a token");
     }
@@ -85,12 +86,41 @@ async fn nothing_in_either_database_is_the_value() {
 }
 
 #[tokio::test]
+async fn what_waits_to_be_moved_is_found_by_others_and_by_the_next_start() {
+    for place in places().await {
+        let (one, other) = (place.vault().await, place.vault().await);
+        let mut tokens = BTreeSet::new();
+        for number in 0..40 {
+            // Each brings a value in, then both ask for it in a writing of their own: from memory, from what waits, from its table.
+            let (plain, spaced) = (format!("09123456{number:02}"), format!("0912 3456 {number:02}"));
+            let (first, second) = if number % 3 == 0 { (&one, &other) } else { (&other, &one) };
+            let brought = first.enter(&[(PHONE, &plain)]).await.unwrap()[0];
+            assert_eq!(second.enter(&[(PHONE, &plain)]).await.unwrap()[0], brought, "{number}");
+            let joined = second.enter(&[(PHONE, &spaced)]).await.unwrap()[0];
+            assert_eq!((joined.token, joined.number), (brought.token, 1), "{number}");
+            assert_eq!(first.enter(&[(PHONE, &spaced)]).await.unwrap()[0], joined, "{number}");
+            if number % 7 == 0 {
+                let revealed = one.reveal(&[brought, joined]).await.unwrap();
+                assert_eq!((&revealed[&brought], &revealed[&joined]), (&plain, &spaced));
+                assert_eq!(other.find(&[PHONE], &plain).await.unwrap(), [brought.token]);
+            }
+            tokens.insert(brought.token);
+        }
+        assert_eq!(tokens.len(), 40);
+        drop((one, other));
+        let later = place.vault().await;
+        assert_eq!((count(&place.main, "vault_value").await, count(&place.main, "vault_recent").await), (80, 0));
+        assert_eq!((count(&place.keys, "data_key").await, count(&place.keys, "data_key_recent").await), (40, 0));
+        assert!(tokens.contains(&later.enter(&[(PHONE, "0912345639")]).await.unwrap()[0].token));
+    }
+}
+
+#[tokio::test]
 async fn a_destroyed_value_is_gone_and_comes_back_as_another() {
     for place in places().await {
         let vault = place.vault().await;
         let before = vault.enter(&[(PHONE, "0912345678")]).await.unwrap()[0];
-        let kept: String =
-            store::sqlx::query_scalar("SELECT sealed FROM vault_value").fetch_one(place.main.pool()).await.unwrap();
+        let kept = text(&place.main, SEALED, &before.token.to_string()).await;
         assert!(vault.destroy(before.token).await.unwrap());
         assert!(!vault.destroy(before.token).await.unwrap());
         assert!(vault.reveal(&[before]).await.unwrap().is_empty());
@@ -133,6 +163,7 @@ async fn many_at_once_make_one_token_a_value() {
             all.extend(task.await.unwrap());
         }
         assert_eq!(all.len(), 50, "one answer a value, whoever asked");
+        place.vault().await.settle().await.unwrap();
         assert_eq!(count(&place.main, "vault_value").await, 50);
         assert_eq!(count(&place.keys, "data_key").await, 50, "no key is left of those who were slower");
     }
@@ -194,6 +225,15 @@ fn bytes_of(file: &std::path::Path) -> Vec<u8> {
     bytes
 }
 
+/// What lies of a token, in its table or on its way there.
+const SEALED: &str =
+    "SELECT sealed FROM vault_value WHERE token = $1 UNION ALL SELECT sealed FROM vault_recent WHERE token = $1";
+const MARK: &str =
+    "SELECT mark FROM vault_value WHERE token = $1 UNION ALL SELECT mark FROM vault_recent WHERE token = $1";
+const VALUE_MARK: &str = "SELECT value_mark FROM vault_value WHERE token = $1 UNION ALL SELECT value_mark FROM vault_recent WHERE token = $1";
+const WRAPPED: &str =
+    "SELECT wrapped FROM data_key WHERE token = $1 UNION ALL SELECT wrapped FROM data_key_recent WHERE token = $1";
+
 async fn text(store: &Store, sql: &'static str, token: &str) -> String {
     store::sqlx::query_scalar(sql).bind(token).fetch_one(store.pool()).await.unwrap()
 }
@@ -213,11 +253,7 @@ async fn what_is_shredded_is_gone_from_the_bytes_of_the_files() {
     for number in [0, 17, 1_500, 2_999] {
         let token = writings[number].token.to_string();
         let mut gone = Vec::new();
-        for (store, sql) in [
-            (&main, "SELECT sealed FROM vault_value WHERE token = $1"),
-            (&main, "SELECT mark FROM vault_value WHERE token = $1"),
-            (&keys, "SELECT wrapped FROM data_key WHERE token = $1"),
-        ] {
+        for (store, sql) in [(&main, SEALED), (&main, MARK), (&keys, WRAPPED)] {
             gone.push(text(store, sql, &token).await);
         }
         let stands = |what: &str| {
@@ -276,14 +312,10 @@ async fn what_comes_back_from_old_copies_is_destroyed_at_the_start() {
         let entered = vault.enter(&[(PHONE, "0912345678"), (NAME, "Nguyễn Văn An")]).await.unwrap();
         let token = entered[0].token.to_string();
         let mut columns = Vec::new();
-        for sql in [
-            "SELECT mark FROM vault_value WHERE token = $1",
-            "SELECT value_mark FROM vault_value WHERE token = $1",
-            "SELECT sealed FROM vault_value WHERE token = $1",
-        ] {
+        for sql in [MARK, VALUE_MARK, SEALED] {
             columns.push(text(&place.main, sql, &token).await);
         }
-        let wrapped = text(&place.keys, "SELECT wrapped FROM data_key WHERE token = $1", &token).await;
+        let wrapped = text(&place.keys, WRAPPED, &token).await;
         let held = vault.held(&["0912345678".to_owned()]).await.unwrap();
         vault.shred(&held, "c1", event::Clock::now(&SystemClock)).await.unwrap();
         let mut tx = place.main.begin().await.unwrap();

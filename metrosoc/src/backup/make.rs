@@ -21,7 +21,7 @@ use tokio::task::block_in_place;
 use super::copy::{self, Copier, Previous};
 use super::manifest::{self, FORMAT, Manifest, Signature};
 use super::postgres::{self, Part};
-use super::{CONFIG, DATA, EXCLUDED, POSTGRES, POSTGRES_VAULT, SQLITE, STAGING, VAULT_TABLE, check};
+use super::{CONFIG, DATA, EXCLUDED, POSTGRES, POSTGRES_VAULT, SQLITE, STAGING, VAULT_TABLE, VAULT_WAITING, check};
 use crate::exit::{Failure, Status};
 
 /// Longest wait for what was received to become searchable.
@@ -279,7 +279,14 @@ async fn copy_database(source: &Source, to: &Path) -> anyhow::Result<()> {
 /// The vault's rows as they are now.
 async fn copy_vault(source: &Source, to: &Path) -> anyhow::Result<()> {
     match &source.postgres {
-        None => source.store.copy_later_rows(&to.join(DATA).join(SQLITE), VAULT_TABLE).await.context("the vault"),
+        None => {
+            let file = to.join(DATA).join(SQLITE);
+            // First those that wait to be moved into the table: whoever is moved meanwhile is in both, and nobody in none.
+            for table in [VAULT_WAITING, VAULT_TABLE] {
+                source.store.copy_later_rows(&file, table).await.context("the vault")?;
+            }
+            Ok(())
+        }
         Some(url) => postgres::dump(url, Part::Rows(VAULT_TABLE), &to.join(POSTGRES_VAULT)).await,
     }
 }

@@ -61,6 +61,8 @@ const POSTGRES: &str = "postgres.dump";
 const POSTGRES_VAULT: &str = "postgres-vault.dump";
 /// The table of the vault's rows.
 const VAULT_TABLE: &str = "vault_value";
+/// Where rows of SQLite wait to be moved there.
+const VAULT_WAITING: &str = "vault_recent";
 /// Where the index is linked before it is copied, in the data directory.
 pub const STAGING: &str = "backup-staging";
 /// Names in the data directory that no backup has.

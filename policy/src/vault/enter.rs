@@ -19,15 +19,15 @@ const ROUNDS_MAX: usize = 8;
 
 /// A value that is not remembered.
 #[derive(Clone, Copy)]
-struct Wanted<'a> {
-    kind: Kind,
-    value: &'a str,
+pub(super) struct Wanted<'a> {
+    pub(super) kind: Kind,
+    pub(super) value: &'a str,
     /// Its mark, however it is written.
-    value_mark: Mark,
+    pub(super) value_mark: Mark,
 }
 
 /// Values by the marks of their writings.
-type Values<'a> = HashMap<Mark, Wanted<'a>>;
+pub(super) type Values<'a> = HashMap<Mark, Wanted<'a>>;
 
 impl Vault {
     /// The writings of values, in their order; values that are new get their tokens, once for all. Those that are there are
@@ -77,6 +77,10 @@ impl Vault {
 
     /// The writings of values that are not remembered.
     async fn find_or_bring(&self, mut left: Values<'_>) -> Result<HashMap<Mark, Writing>, VaultError> {
+        if self.store.kind() == store::Kind::Sqlite && !self.lookup.has_older() {
+            return self.find_or_append(left).await;
+        }
+        self.settle().await?;
         let mut found: HashMap<Mark, Writing> = HashMap::with_capacity(left.len());
         for _ in 0..ROUNDS_MAX {
             if left.is_empty() {

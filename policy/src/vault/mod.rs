@@ -10,6 +10,7 @@ mod cache;
 mod enter;
 mod fingerprint;
 pub mod order;
+mod recent;
 mod rotate;
 mod rows;
 mod shred;
@@ -32,6 +33,7 @@ pub(crate) use cache::ByFingerprint;
 use cache::Cache;
 pub use fingerprint::Fingerprint;
 use fingerprint::Fingerprints;
+use recent::Recent;
 pub use rotate::Step;
 pub use shred::{Held, Shredded, replay_on_rows};
 pub use token::{Kind, TOKEN_CHARS, Token};
@@ -88,6 +90,8 @@ pub struct Vault {
     clock: Arc<dyn Clock>,
     cache: Mutex<Cache>,
     fingerprints: Fingerprints,
+    /// What waits to be moved into the tables; held by who writes there.
+    recent: tokio::sync::Mutex<Recent>,
     /// Held by everybody who brings values in; whoever destroys some is alone.
     gate: tokio::sync::RwLock<()>,
     /// Why it cannot be used, as found at the start.
@@ -111,6 +115,7 @@ impl Vault {
         cache_values_max: usize,
     ) -> Result<Self, VaultError> {
         let lost = belong_together(&store, &keys).await?;
+        recent::move_over(&store, &keys).await?;
         if lost.is_none() {
             shred::replay(&store, &keys).await?;
         }
@@ -124,6 +129,7 @@ impl Vault {
             clock,
             cache: Mutex::new(Cache::new(cache_values_max)),
             fingerprints: Fingerprints::new(),
+            recent: tokio::sync::Mutex::default(),
             gate: tokio::sync::RwLock::default(),
             lost,
         })
@@ -186,10 +192,7 @@ impl Vault {
         let tokens: Vec<Token> = tokens.collect();
         let mut found = HashMap::with_capacity(tokens.len());
         for (token, wrapped) in rows::wrapped_keys(&self.keys, &tokens).await? {
-            let damaged = || VaultError::Damaged { token };
-            let wrapped = STANDARD_NO_PAD.decode(wrapped).map_err(|_| damaged())?;
-            let key = self.sealer.unwrap_data_key(token.to_string().as_bytes(), &wrapped).map_err(|_| damaged())?;
-            found.insert(token, key);
+            found.insert(token, self.unwrapped(token, &wrapped)?);
         }
         Ok(found)
     }
@@ -205,6 +208,7 @@ impl Vault {
 
     /// As [`Vault::find`], for who stands behind the gate: the generation of the look-up key does not change meanwhile.
     async fn find_here(&self, kinds: &[Kind], value: &str) -> Result<Vec<Token>, VaultError> {
+        self.settle().await?;
         let asked: Vec<(Kind, &str)> = kinds.iter().map(|kind| (*kind, value)).collect();
         self.take_up(&asked).await?;
         let marks: Vec<Mark> = kinds.iter().map(|kind| self.value_mark(*kind, value)).collect();
@@ -220,6 +224,7 @@ impl Vault {
     /// [`VaultError`].
     pub async fn reveal(&self, wanted: &[Writing]) -> Result<HashMap<Writing, String>, VaultError> {
         self.usable()?;
+        self.settle_for(wanted).await?;
         let sealed = rows::sealed(&self.store, wanted).await?;
         let mut tokens: Vec<Token> = sealed.keys().map(|writing| writing.token).collect();
         tokens.sort_unstable();
@@ -244,6 +249,7 @@ impl Vault {
     pub async fn destroy(&self, token: Token) -> Result<bool, VaultError> {
         self.usable()?;
         let _alone = self.gate.write().await;
+        self.settle().await?;
         let keys = rows::remove_keys(&self.keys, &[token]).await?;
         rows::remove(&self.store, token).await?;
         self.cache().forget(token);

@@ -46,6 +46,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Store`].
     pub async fn sizes(&self) -> Result<(u64, u64), VaultError> {
+        self.settle().await?;
         let count = |database: &Store, sql: &'static str| {
             let pool = database.pool().clone();
             async move { query_scalar::<_, i64>(sql).fetch_one(&pool).await.map_err(StoreError::from) }
@@ -61,6 +62,7 @@ impl Vault {
     /// [`VaultError`]; asking again goes on.
     pub async fn rewrap(&self, after: &str) -> Result<Step, VaultError> {
         self.usable()?;
+        self.settle().await?;
         let sql = "SELECT token, wrapped FROM data_key WHERE token > $1 ORDER BY token LIMIT $2";
         let page =
             query(sql).bind(after).bind(KEYS_PAGE).fetch_all(self.keys.pool()).await.map_err(StoreError::from)?;
@@ -101,6 +103,7 @@ impl Vault {
     pub async fn remark(&self, after: &str) -> Result<Step, VaultError> {
         self.usable()?;
         let _alone = self.gate.write().await;
+        self.settle().await?;
         let sql = "SELECT DISTINCT token FROM vault_value WHERE token > $1 ORDER BY token LIMIT $2";
         let asked = query(sql).bind(after).bind(TOKENS_PAGE);
         let page = asked.fetch_all(self.store.pool()).await.map_err(StoreError::from)?;

@@ -8,6 +8,11 @@ use store::{Kind, Store, StoreError};
 
 use super::{Mark, Token, Writing};
 
+/// Where rows are found.
+const VALUES: &str = "vault_value";
+/// Where those of SQLite wait to be moved there.
+const RECENT: &str = "vault_recent";
+
 /// A row of `vault_value`.
 pub(super) struct Row {
     pub(super) mark: Mark,
@@ -36,10 +41,20 @@ pub(super) struct Known {
 /// What is there of values, each asked for by the mark of a writing and its own. Both come from one look: whoever brings the
 /// next writing in by it is told when somebody was faster.
 pub(super) async fn known(store: &Store, asked: &[(Mark, Mark)]) -> Result<Known, StoreError> {
+    let mut connection = store.pool().acquire().await?;
+    known_in(&mut connection, store.kind(), asked).await
+}
+
+/// The same within a transaction.
+pub(super) async fn known_in(
+    connection: &mut AnyConnection,
+    kind: Kind,
+    asked: &[(Mark, Mark)],
+) -> Result<Known, StoreError> {
     let mut found = Known::default();
-    for (places, part) in lists(store.kind(), asked) {
+    for (places, part) in lists(kind, asked) {
         // The places of the second list count on from the first.
-        let others = others(store.kind(), part.len(), &places);
+        let others = others(kind, part.len(), &places);
         let sql = format!(
             "SELECT mark, value_mark, token, writing FROM vault_value WHERE value_mark IN {places} AND (mark IN {others} \
              OR writing = (SELECT MAX(other.writing) FROM vault_value other WHERE other.value_mark = vault_value.value_mark))"
@@ -47,7 +62,7 @@ pub(super) async fn known(store: &Store, asked: &[(Mark, Mark)]) -> Result<Known
         let values = part.iter().map(|(_, value_mark)| value_mark);
         let marks = part.iter().map(|(mark, _)| mark);
         let question = values.chain(marks).fold(query(AssertSqlSafe(sql)), |asked, mark| asked.bind(mark.to_string()));
-        for row in question.fetch_all(store.pool()).await? {
+        for row in question.fetch_all(&mut *connection).await? {
             let (mark, value_mark): (String, String) = (row.try_get(0)?, row.try_get(1)?);
             let (token, number): (String, i64) = (row.try_get(2)?, row.try_get(3)?);
             let (Some(mark), Some(value_mark), Some(token)) =
@@ -112,7 +127,7 @@ async fn values_in(
 /// tokens; gives how many were added.
 pub(super) async fn insert(store: &Store, rows: &[Row], now_ns: i64) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
-    let added = add(&mut tx, store.kind(), rows.iter().collect(), now_ns).await?;
+    let added = add(&mut tx, store.kind(), VALUES, rows.iter().collect(), now_ns).await?;
     if added == rows.len() as u64 {
         tx.commit().await?;
         return Ok(added);
@@ -133,12 +148,44 @@ pub(super) async fn insert(store: &Store, rows: &[Row], now_ns: i64) -> Result<u
             .and_then(|first| Some(Writing { number: first.number.checked_sub(1)?, ..*first }));
         there.get(&row.value_mark).copied() == last
     };
-    let added = add(&mut tx, store.kind(), rows.iter().filter(as_before).collect(), now_ns).await?;
+    let added = add(&mut tx, store.kind(), VALUES, rows.iter().filter(as_before).collect(), now_ns).await?;
     tx.commit().await?;
     Ok(added)
 }
 
-async fn add(tx: &mut AnyConnection, kind: Kind, rows: Vec<&Row>, now_ns: i64) -> Result<u64, StoreError> {
+/// Adds rows behind those that wait to be moved over.
+pub(super) async fn append(tx: &mut AnyConnection, rows: &[Row], now_ns: i64) -> Result<(), StoreError> {
+    add(tx, Kind::Sqlite, RECENT, rows.iter().collect(), now_ns).await.map(drop)
+}
+
+/// The last row that waits to be moved over: its number, counted from 1, and its mark.
+pub(super) async fn last_recent(tx: &mut AnyConnection) -> Result<Option<(i64, Option<Mark>)>, StoreError> {
+    let last = query("SELECT rowid, mark FROM vault_recent ORDER BY rowid DESC LIMIT 1").fetch_optional(tx).await?;
+    last.map(|row| Ok((row.try_get(0)?, Mark::parse(&row.try_get::<String, _>(1)?)))).transpose()
+}
+
+/// Moves the rows that wait into their table, in the order of its key. A value that is there already keeps what it has.
+pub(super) async fn move_over(tx: &mut AnyConnection) -> Result<(), StoreError> {
+    let columns = "mark, value_mark, writing, token, class, sealed, created_ns";
+    let moving = format!(
+        "INSERT OR IGNORE INTO vault_value ({columns}) SELECT {columns} FROM vault_recent ORDER BY value_mark, writing"
+    );
+    query(AssertSqlSafe(moving)).execute(&mut *tx).await?;
+    query("DELETE FROM vault_recent").execute(&mut *tx).await?;
+    Ok(())
+}
+
+/// Moves the data keys that wait into their table.
+pub(super) async fn move_keys_over(keys: &Store) -> Result<(), StoreError> {
+    let mut tx = keys.begin().await?;
+    let moving =
+        "INSERT OR IGNORE INTO data_key (token, wrapped) SELECT token, wrapped FROM data_key_recent ORDER BY token";
+    query(moving).execute(&mut *tx).await?;
+    query("DELETE FROM data_key_recent").execute(&mut *tx).await?;
+    tx.commit().await
+}
+
+async fn add(tx: &mut AnyConnection, kind: Kind, table: &str, rows: Vec<&Row>, now_ns: i64) -> Result<u64, StoreError> {
     let mut added = 0;
     // With `OR IGNORE` SQLite keeps no pages to undo the statement with, which its `ON CONFLICT` does.
     let (insert, behind) = match kind {
@@ -147,7 +194,7 @@ async fn add(tx: &mut AnyConnection, kind: Kind, rows: Vec<&Row>, now_ns: i64) -
     };
     for part in parts(&rows, 7) {
         let sql = format!(
-            "{insert} INTO vault_value (mark, value_mark, writing, token, class, sealed, created_ns) VALUES {} {behind}",
+            "{insert} INTO {table} (mark, value_mark, writing, token, class, sealed, created_ns) VALUES {} {behind}",
             places(kind, part.len(), 7)
         );
         let mut adding = query(AssertSqlSafe(sql));
@@ -230,10 +277,14 @@ pub(super) async fn mark_anew(store: &Store, rows: &[Marked]) -> Result<(), Stor
 /// Takes a token's rows out; gives how many there were.
 pub(super) async fn remove(store: &Store, token: Token) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
-    let removing = query("DELETE FROM vault_value WHERE token = $1").bind(token.to_string());
-    let removed = removing.execute(&mut *tx).await?.rows_affected();
+    let removed = remove_in(&mut tx, token).await?;
     tx.commit().await?;
     Ok(removed)
+}
+
+pub(super) async fn remove_in(tx: &mut AnyConnection, token: Token) -> Result<u64, StoreError> {
+    let removing = query("DELETE FROM vault_value WHERE token = $1").bind(token.to_string());
+    Ok(removing.execute(tx).await?.rows_affected())
 }
 
 /// Those of the tokens that have rows.
@@ -270,7 +321,10 @@ pub(super) async fn remove_many(store: &Store, tokens: &[Token]) -> Result<(), S
 /// Takes every row out, and the fact that names the vault; gives how many rows there were.
 pub(super) async fn remove_all(store: &Store, fact: &str) -> Result<u64, StoreError> {
     let mut tx = store.begin().await?;
-    let removed = query("DELETE FROM vault_value").execute(&mut *tx).await?.rows_affected();
+    let mut removed = 0;
+    for sql in ["DELETE FROM vault_value", "DELETE FROM vault_recent"] {
+        removed += query(sql).execute(&mut *tx).await?.rows_affected();
+    }
     query("DELETE FROM meta WHERE name = $1").bind(fact).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(removed)
@@ -278,11 +332,20 @@ pub(super) async fn remove_all(store: &Store, fact: &str) -> Result<u64, StoreEr
 
 /// Keeps the wrapped data keys of new tokens.
 pub(super) async fn insert_keys(keys: &Store, made: &[(Token, String)]) -> Result<(), StoreError> {
+    add_keys(keys, "data_key", made).await
+}
+
+/// Adds data keys behind those that wait to be moved over.
+pub(super) async fn append_keys(keys: &Store, made: &[(Token, String)]) -> Result<(), StoreError> {
+    add_keys(keys, "data_key_recent", made).await
+}
+
+async fn add_keys(keys: &Store, table: &str, made: &[(Token, String)]) -> Result<(), StoreError> {
     let mut tx = keys.begin().await?;
     // A failure undoes the transaction: SQLite needs no pages to undo the statement alone.
     let insert = if keys.kind() == Kind::Sqlite { "INSERT OR FAIL" } else { "INSERT" };
     for part in parts(made, 2) {
-        let sql = format!("{insert} INTO data_key (token, wrapped) VALUES {}", places(keys.kind(), part.len(), 2));
+        let sql = format!("{insert} INTO {table} (token, wrapped) VALUES {}", places(keys.kind(), part.len(), 2));
         let mut adding = query(AssertSqlSafe(sql));
         for (token, wrapped) in part {
             adding = adding.bind(token.to_string()).bind(wrapped.as_str());

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use store::sqlx::{Row as _, query};
 use store::{Store, StoreError};
 
-use super::{Kind, Mark, Token, Vault, Writing, rows};
+use super::{Kind, Mark, Token, Vault, Writing, recent, rows};
 use crate::VaultError;
 use crate::privacy::unescape;
 
@@ -64,6 +64,7 @@ impl Vault {
     /// [`VaultError`].
     pub async fn held(&self, values: &[String]) -> Result<Vec<Held>, VaultError> {
         self.usable()?;
+        self.settle().await?;
         let kinds: Vec<Kind> = Kind::all().collect();
         let mut found: BTreeMap<Token, Held> = BTreeMap::new();
         let shared = self.gate.read().await;
@@ -86,6 +87,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub async fn held_behind(&self, tokens: &[String]) -> Result<Vec<Held>, VaultError> {
+        self.settle().await?;
         let mut found: BTreeMap<Token, Held> = BTreeMap::new();
         for token in tokens.iter().filter_map(|token| Token::parse(token)) {
             found.extend(held_of(&self.store, token).await?.map(|held| (token, held)));
@@ -171,6 +173,7 @@ impl Vault {
             .collect();
         // Nobody brings in a writing of a token that is on its way out, or remembers it behind our back.
         let _alone = self.gate.write().await;
+        self.settle().await?;
         for database in [&self.keys, &self.store] {
             add_to_list(database, &list).await?;
         }
@@ -229,6 +232,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::Store`].
     pub async fn left_of(&self, list: &[Shredded]) -> Result<(usize, usize), VaultError> {
+        self.settle().await?;
         let tokens: Vec<Token> = list.iter().filter_map(Shredded::token).collect();
         let keys = rows::wrapped_keys(&self.keys, &tokens).await?.len();
         Ok((keys, rows::tokens_there(&self.store, &tokens).await?.len()))
@@ -242,6 +246,7 @@ impl Vault {
 /// [`VaultError::Store`].
 pub async fn replay_on_rows(store: &Store, list: &[Shredded]) -> Result<usize, VaultError> {
     add_to_list(store, list).await?;
+    recent::move_rows_over(store).await?;
     let tokens: Vec<Token> = list.iter().filter_map(Shredded::token).collect();
     let there = rows::tokens_there(store, &tokens).await?;
     rows::remove_many(store, &there).await?;
