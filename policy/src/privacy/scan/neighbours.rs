@@ -31,6 +31,7 @@ impl Pass<'_> {
         }
     }
 
+    #[inline(never)]
     fn user_among(&mut self, at: usize) {
         let next = self.tokens.get(at + 1);
         // Letters of a short word are its hash, so that no text is read here.

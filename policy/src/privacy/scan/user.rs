@@ -38,13 +38,21 @@ impl Pass<'_> {
     }
 
     /// The value behind a context word of accounts (`user=`, `tài khoản`), when it looks like one.
+    #[inline]
     pub(super) fn user_after_context(&mut self, at: usize) {
+        if self.nearby.may(Class::UserName.bit(), at) {
+            self.user_announced(at);
+        }
+    }
+
+    #[inline(never)]
+    fn user_announced(&mut self, at: usize) {
         let token = self.tokens.get(at);
         // `user_agent`, `user.target` are one word.
         let part = token.gap & !(gap::UNDER | gap::DOT | gap::DASH) == 0;
         let (after, len) = self.tokens.gap(at + 1);
         let short = token.len < 2 && !(len == 1 && after & (gap::DOT | gap::UNDER) != 0);
-        if short || part || !self.nearby.may(Class::UserName.bit(), at) {
+        if short || part {
             return;
         }
         // `User <lan> IP`; `><` begins another element.
